@@ -1,0 +1,1 @@
+"""Parts of ``scripts/train_bundled.py``: corpus, tokenizers, FIM, model, training loop, export."""

@@ -1,0 +1,79 @@
+"""``bytelm generate``: continue a text."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator
+
+from bytelm.cli.inputs import add_prompt_arguments, read_prompt
+from bytelm.cli.loaded import LoadedModel, add_model_arguments, open_model
+from bytelm.cli.outputs import text_fields, write_bytes, write_json
+
+NAME = "generate"
+SUMMARY = "continue a text, byte by byte"
+EXAMPLE = """\
+The continuation goes to standard output as it is generated: its bytes and nothing else. With --json: one
+object with prompt, text, bytes, seconds; text that is not valid UTF-8 is given as text_hex as well.
+
+example:
+  bytelm generate 'import numpy as n' --max-bytes 80 --stop $'\\n\\n'
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own options."""
+    add_prompt_arguments(parser)
+    group = parser.add_argument_group("generation")
+    group.add_argument("--max-bytes", type=int, default=64, metavar="N", help="most bytes (default: 64)")
+    group.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 is greedy (default: 0)")
+    group.add_argument("--top-k", type=int, default=0, metavar="K", help="keep the K best bytes; 0 keeps all")
+    group.add_argument("--top-p", type=float, default=1.0, metavar="P", help="keep the best with probability P")
+    group.add_argument("--min-p", type=float, default=0.0, metavar="P", help="keep those P times the best")
+    group.add_argument(
+        "--stop", action="append", default=[], metavar="S", help="end before this text; repeat for several"
+    )
+    group.add_argument("--seed", type=int, default=0, metavar="N", help="fixes the draws (default: 0)")
+    add_model_arguments(parser)
+    group = parser.add_argument_group("output")
+    group.add_argument("--raw", action="store_true", help="do not wait for whole characters")
+    group.add_argument("--echo", action="store_true", help="print the prompt first")
+    group.add_argument("--json", action="store_true", help="one JSON object at the end")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Stream the continuation to standard output."""
+    prompt = read_prompt(arguments)
+    continuation = stream(open_model(arguments), prompt, arguments)
+    if arguments.json:
+        _report(prompt, continuation)
+        return
+    if arguments.echo:
+        write_bytes(prompt)
+    for piece in continuation:
+        write_bytes(piece)
+    if sys.stdout.isatty():
+        write_bytes(b"\n")
+
+
+def stream(model: LoadedModel, prompt: bytes, arguments: argparse.Namespace) -> Iterator[bytes]:
+    """The continuation that the options ask for."""
+    return model.stream(
+        prompt,
+        max_bytes=arguments.max_bytes,
+        temperature=arguments.temperature,
+        top_p=arguments.top_p,
+        top_k=arguments.top_k,
+        min_p=arguments.min_p,
+        stop=[os.fsencode(text) for text in arguments.stop],
+        seed=arguments.seed,
+        raw=arguments.raw,
+    )
+
+
+def _report(prompt: bytes, continuation: Iterator[bytes]) -> None:
+    begun = time.perf_counter()
+    data = b"".join(continuation)
+    seconds = time.perf_counter() - begun
+    texts = text_fields("prompt", prompt) | text_fields("text", data)
+    write_json({**texts, "bytes": len(data), "seconds": round(seconds, 6)})

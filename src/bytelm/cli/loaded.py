@@ -1,0 +1,102 @@
+"""The model a command works with: its options, and what commands ask of it."""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from bytelm.decoding.texts import Texts
+from bytelm.model import Progress
+from bytelm.protocol import FloatArray, State, Text
+from bytelm.rendering import CoverLike
+
+
+class Tokenizer(Protocol):
+    """The byte view of a tokenizer, as far as commands need it."""
+
+    def token_bytes(self, token: int, /) -> bytes:
+        """The bytes of one token; empty for special ones."""
+        ...
+
+
+class CoverState(State, Protocol):
+    """A state that can list its live covers."""
+
+    def covers(self) -> Sequence[CoverLike]:
+        """The live cursors, best first."""
+        ...
+
+
+class LoadedModel(Protocol):
+    """What ``bytelm.loading.load`` returns, as far as commands need it."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The byte view of the model's tokenizer."""
+        ...
+
+    def prefill(self, prompt: Text, /) -> CoverState:
+        """The state after ``prompt``."""
+        ...
+
+    def score(self, texts: Texts, /, *, progress: Progress | None = None) -> list[FloatArray]:
+        """For each text ``log P(byte i | bytes before i)``, float64 ``(len,)``, nats."""
+        ...
+
+    def stream(
+        self,
+        prompt: Text,
+        /,
+        *,
+        max_bytes: int = 64,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        top_k: int = 0,
+        min_p: float = 0.0,
+        stop: Text | Texts = (),
+        seed: int = 0,
+        raw: bool = False,
+    ) -> Iterator[bytes]:
+        """The continuation, piece by piece."""
+        ...
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that say which model, and how exact."""
+    group = parser.add_argument_group("model")
+    group.add_argument("--model", metavar="PATH", help="model directory or hub id (default: the bundled model)")
+    group.add_argument(
+        "--segmentation",
+        choices=("canonical", "all"),
+        default="canonical",
+        help="count what the tokenizer itself can produce, or every token sequence (default: canonical)",
+    )
+    group.add_argument(
+        "--tolerance",
+        type=float,
+        default=1e-6,
+        metavar="X",
+        help="relative error allowed at each byte; 0 evaluates all that is alive (default: 1e-6)",
+    )
+    group.add_argument("--dtype", help="number format of the weights, such as float32 (default: the model's)")
+    group.add_argument("--device", help="where the model runs, such as cpu or cuda (default: chosen)")
+    group.add_argument(
+        "--begin",
+        type=int,
+        action="append",
+        metavar="ID",
+        help="token id that every text begins with, instead of the tokenizer's; repeat for several",
+    )
+
+
+def open_model(arguments: argparse.Namespace) -> LoadedModel:
+    """Load the model that the options name."""
+    from bytelm.loading import load  # not before it is needed: it brings torch, and --help is to be instant
+
+    return load(
+        arguments.model,
+        segmentation=arguments.segmentation,
+        tolerance=arguments.tolerance,
+        begin=arguments.begin,
+        dtype=arguments.dtype,
+        device=arguments.device,
+    )

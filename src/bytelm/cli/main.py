@@ -1,0 +1,86 @@
+"""The program ``bytelm``: its commands, and what becomes of errors.
+
+Exit status: 0, or 2 for a mistake in what was asked (one line on standard error says how to mend it), 130
+after Ctrl-C, 141 when the reader of the output went away.
+"""
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from bytelm.cli import demo, generate, next_byte, score
+
+MISTAKE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
+
+DESCRIPTION = "Every language model, whatever its tokenizer, is a model over bytes."
+EXAMPLE = """\
+example:
+  bytelm next 'import numpy as n'
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, like all others of this program."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message}; see '{self.prog} --help'")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line. Each command leaves its function in ``run``."""
+    parser = Parser(
+        prog="bytelm",
+        description=DESCRIPTION,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
+    for command in (generate, score, next_byte, demo):
+        subparser = commands.add_parser(
+            command.NAME,
+            help=command.SUMMARY,
+            description=command.SUMMARY[0].upper() + command.SUMMARY[1:] + ".",
+            epilog=command.EXAMPLE,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        command.add_arguments(subparser)
+        subparser.set_defaults(run=command.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; ``argv`` is ``sys.argv[1:]`` unless given. Returns the exit status."""
+    try:
+        arguments = build_parser().parse_args(argv)
+        arguments.run(arguments)
+        sys.stdout.flush()
+    except SystemExit as leaving:  # argparse after --help
+        return int(leaving.code or 0)
+    except KeyboardInterrupt:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+        return INTERRUPTED
+    except BrokenPipeError:
+        _abandon_stdout()
+        return BROKEN_PIPE
+    except (ValueError, OSError, MemoryError) as error:
+        print(f"bytelm: error: {_one_line(error)}", file=sys.stderr)
+        return MISTAKE
+    return 0
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "out of memory; give a shorter text or a smaller model"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _abandon_stdout() -> None:
+    """Let the interpreter flush what nobody will read into nothing, instead of complaining at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,87 @@
+"""``bytelm next``: what may follow a text, and how its tokens may be cut."""
+
+import argparse
+import sys
+
+from bytelm.cli.inputs import add_prompt_arguments, read_prompt
+from bytelm.cli.loaded import CoverState, LoadedModel, add_model_arguments, open_model
+from bytelm.cli.outputs import finite, text_fields, wants_colour, write_json, write_line
+from bytelm.decoding.checks import check_whole
+from bytelm.decoding.ranking import top_symbols
+from bytelm.protocol import END
+from bytelm.rendering import CoverLike, render_next
+
+NAME = "next"
+SUMMARY = "the next-byte distribution of a text, and its live covers token by token"
+EXAMPLE = """\
+With --json: one object with prompt, logprob (nats), dropped, next (byte, text, logprob, lower, upper; best
+first), end, and covers (tokens, pieces, rest, logweight, evaluated). null stands for minus infinity.
+
+example:
+  bytelm next 'An apple a day keeps the ' -k 5
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own options."""
+    add_prompt_arguments(parser)
+    parser.add_argument("-k", type=int, default=10, metavar="N", help="how many bytes to show (default: 10)")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_model_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Show the state after the prompt."""
+    check_whole("-k", arguments.k, "how many bytes to show")
+    prompt = read_prompt(arguments)
+    model = open_model(arguments)
+    state = model.prefill(prompt)
+    if arguments.json:
+        write_json(as_json(model, state, prompt, arguments.k))
+    else:
+        write_line(as_text(model, state, prompt, arguments.k))
+
+
+def as_text(model: LoadedModel, state: CoverState, prompt: bytes, k: int) -> str:
+    """The table for people, coloured on a terminal."""
+    return render_next(
+        state.logprobs(),
+        state.bounds(),
+        state.covers(),
+        model.tokenizer.token_bytes,
+        prompt,
+        k,
+        logprob=state.logprob,
+        dropped=state.dropped,
+        colour=wants_colour(sys.stdout),
+    )
+
+
+def as_json(model: LoadedModel, state: CoverState, prompt: bytes, k: int) -> dict[str, object]:
+    """The same for programs. ``next`` lists bytes only; the end of text is ``end``."""
+    logprobs = state.logprobs()
+    lower, upper = state.bounds()
+    symbols = [symbol[0] for symbol, _ in top_symbols(logprobs, k + 1) if isinstance(symbol, bytes)][:k]
+
+    def figures(symbol: int) -> dict[str, float | None]:
+        named = {"logprob": logprobs, "lower": lower, "upper": upper}
+        return {name: finite(values[symbol]) for name, values in named.items()}
+
+    return {
+        **text_fields("prompt", prompt),
+        "logprob": finite(state.logprob),
+        "dropped": state.dropped,
+        "next": [{"byte": b, **text_fields("text", bytes([b])), **figures(b)} for b in symbols],
+        "end": figures(END),
+        "covers": [_cover_json(model, cover) for cover in state.covers()],
+    }
+
+
+def _cover_json(model: LoadedModel, cover: CoverLike) -> dict[str, object]:
+    return {
+        "tokens": list(cover.tokens),
+        "pieces": [model.tokenizer.token_bytes(t).decode("utf-8", "backslashreplace") for t in cover.tokens],
+        **text_fields("rest", cover.rest),
+        "logweight": finite(cover.logweight),
+        "evaluated": cover.evaluated,
+    }

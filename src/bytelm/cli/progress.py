@@ -1,0 +1,48 @@
+"""One line on standard error that says how far long work has come."""
+
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+SECONDS_BETWEEN = 0.25
+
+
+class ProgressLine:
+    """Shows bytes done, at most four times a second. Mutable; a context that leaves no trace on a terminal.
+
+    On a terminal the line is rewritten in place and removed at the end; elsewhere each update is a line.
+    """
+
+    def __init__(self, stream: TextIO, enabled: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        """Nothing at all is written unless ``enabled``. ``clock`` gives seconds."""
+        self._stream = stream
+        self._enabled = enabled
+        self._clock = clock
+        self._begun = self._shown = clock()
+        self._in_place = stream.isatty()
+
+    def update(self, done: int, total: int) -> None:
+        """Say that ``done`` of ``total`` bytes are done."""
+        now = self._clock()
+        if not self._enabled or now - self._shown < SECONDS_BETWEEN:
+            return
+        self._shown = now
+        line = progress_text(done, total, now - self._begun)
+        self._stream.write(f"\r\x1b[K{line}" if self._in_place else line + "\n")
+        self._stream.flush()
+
+    def __enter__(self) -> "ProgressLine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._enabled and self._in_place:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+
+def progress_text(done: int, total: int, seconds: float) -> str:
+    """``done`` of ``total`` bytes after ``seconds``, with the speed and the time left."""
+    speed = done / seconds if seconds > 0 else 0.0
+    left = f", {(total - done) / speed:.0f} s left" if speed > 0 else ""
+    share = 100 * done / total if total else 100.0
+    return f"{done:,} of {total:,} bytes ({share:.0f} %), {speed:,.0f} bytes/s{left}"

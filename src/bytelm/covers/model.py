@@ -1,0 +1,76 @@
+"""A token model and its tokenizer as a byte model."""
+
+import numpy as np
+
+from bytelm.covers.scoring import score_text
+from bytelm.covers.state import CoverState, begin
+from bytelm.covers.weighing import Weigher
+from bytelm.engines.protocol import Effort, TokenModel
+from bytelm.model import ByteLM, Progress
+from bytelm.protocol import FloatArray
+from bytelm.tokens.rules import Rule
+from bytelm.tokens.tokenizer import Tokenizer
+
+
+class TokenizedLM(ByteLM[CoverState]):
+    """The byte model that a token model is, exact to a tolerance.
+
+    Args:
+        model: the token model.
+        rule: which token sequences count.
+        end_tokens: the ids that end a text.
+        tolerance: how much of what is known may be left unknown, as a fraction; 0 evaluates everything.
+        prefix: the bytes that the tokenizer puts before every text; the model is conditioned on them.
+        tokenizer: the tokenizer, where there is one.
+
+    Raises:
+        ValueError: the tolerance is not in [0, 1).
+    """
+
+    def __init__(
+        self,
+        model: TokenModel,
+        rule: Rule,
+        end_tokens: tuple[int, ...],
+        tolerance: float = 1e-6,
+        prefix: bytes = b"",
+        tokenizer: Tokenizer | None = None,
+    ) -> None:
+        if not 0 <= tolerance < 1:
+            raise ValueError(f"tolerance is a fraction from 0 (exact) to below 1, got {tolerance}; the default is 1e-6")
+        self._weigher = Weigher(rule, model, end_tokens)
+        self._prefix = prefix
+        self._tokenizer = tokenizer
+        self.tolerance = tolerance
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The byte view of the tokenizer.
+
+        Raises:
+            AttributeError: the model was made from a bare rule.
+        """
+        if self._tokenizer is None:
+            raise AttributeError("this model was made from a rule alone and has no tokenizer")
+        return self._tokenizer
+
+    @property
+    def effort(self) -> Effort:
+        """Running counts of what the token model was asked."""
+        return self._weigher.model.effort
+
+    def _prefill_one(self, prompt: bytes) -> CoverState:
+        return begin(self._weigher, self.tolerance, self._prefix).advance(prompt)
+
+    def _score_one(self, text: bytes, progress: Progress | None) -> FloatArray:
+        if self._weigher.rule.heads_die:
+            return score_text(self._weigher, self.tolerance, self._prefix, text, progress)
+        state = begin(self._weigher, self.tolerance, self._prefix)
+        scores = np.empty(len(text))
+        for i in range(len(text)):
+            after = state.advance(text[i : i + 1])
+            scores[i] = after.logprob - state.logprob
+            state = after
+            if progress is not None:
+                progress(i + 1, len(text))
+        return scores

@@ -1,0 +1,210 @@
+"""The byte model's state after some bytes: live cursors, their weights, and the next-byte distribution."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from bytelm.covers.settling import Weights, prune, settle
+from bytelm.covers.weighing import Weigher, log
+from bytelm.decoding.ranking import top_symbols
+from bytelm.protocol import END, SYMBOLS, FloatArray, Text, as_bytes
+from bytelm.rendering import render_next
+from bytelm.tokens.lattice import Cursor, Lattice, advance_lattice, begin_lattice, restart_lattice
+
+_REMEMBERED = 200
+"""How many of the last bytes a state keeps to show them."""
+
+
+class Cover(NamedTuple):
+    """A live cursor, for people to look at.
+
+    Attributes:
+        tokens: the token ids of the head.
+        rest: the bytes of the text after the head; the next token starts with them.
+        logweight: the log-probability of the head and the bytes after it, nats; for a head that was not
+            evaluated, an upper bound.
+        evaluated: whether the model was asked for the distribution after the head.
+    """
+
+    tokens: tuple[int, ...]
+    rest: bytes
+    logweight: float
+    evaluated: bool
+
+
+class NextBytes(NamedTuple):
+    """The masses of the next symbols, all divided by ``exp(logscale)``.
+
+    Attributes:
+        logscale: the log of what the masses are divided by.
+        known: float64 ``(257,)``, from evaluated heads.
+        exact: the weight of the pending heads at whose end the text stands: theirs to the last bit, though not
+            yet distributed.
+        vague: the weight of the other pending heads, of which an unknown part counts.
+    """
+
+    logscale: float
+    known: FloatArray
+    exact: float
+    vague: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CoverState:
+    """A tokenized model after some bytes. Frozen: ``advance`` makes a new state.
+
+    Attributes:
+        dropped: the posterior mass given up so far; 0 for canonical segmentation.
+    """
+
+    _weigher: Weigher
+    _tolerance: float
+    _lattice: Lattice
+    _weights: Weights
+    _logbase: float
+    _possible: bool
+    _shown: bytes
+    dropped: float = 0.0
+
+    @property
+    def logprob(self) -> float:
+        """``log P(bytes so far)``, nats: a certain lower bound, at most ``log(1 + tolerance)`` too low.
+
+        ``-inf`` once the text contains bytes that no text of the tokenizer can.
+        """
+        if not self._possible:
+            return -np.inf
+        following = self._following
+        return log(float(following.known.sum()) + following.exact) + following.logscale - self._logbase
+
+    def logprobs(self) -> FloatArray:
+        """The next-byte distribution: log-probabilities, float64 ``(257,)``, nats; index 256 is end of text."""
+        known = self._following.known
+        with np.errstate(divide="ignore"):
+            logs: FloatArray = np.log(known / known.sum())
+        return logs
+
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Lower and upper bounds on the true log-probabilities, float64 ``(257,)`` each, nats.
+
+        Certified for canonical segmentation. They are as far apart as the pending heads' weight allows: the
+        probabilities by at most ``tolerance``.
+        """
+        _, known, exact, vague = self._following
+        pending = exact + vague
+        if pending == 0:
+            return self.logprobs(), self.logprobs()
+        total = float(known.sum())
+        with np.errstate(divide="ignore"):
+            lower = np.log(known / (total + pending))
+            upper = np.log((known + pending) / (total + pending))
+        return lower, upper
+
+    def top(self, k: int) -> list[tuple[bytes | int, float]]:
+        """The ``k`` most probable next symbols with their log-probabilities; the end of text as ``END``."""
+        return top_symbols(self.logprobs(), k)
+
+    def covers(self) -> list[Cover]:
+        """The live cursors, best first; the weights of the evaluated ones add up to ``P(bytes so far)``."""
+        found = [self._cover(cursor) for cursor in self._lattice.cursors]
+        return sorted((cover for cover in found if cover.logweight > -np.inf), key=lambda cover: -cover.logweight)
+
+    def advance(self, text: Text) -> "CoverState":
+        """The state after ``text`` more bytes. Any bytes are accepted; impossible ones make ``logprob`` -inf."""
+        data = as_bytes(text)
+        state = self
+        strides = [data] if self._weigher.rule.heads_die else [data[i : i + 1] for i in range(len(data))]
+        for stride in strides:
+            state = state._stride(stride)
+        return state
+
+    def __repr__(self) -> str:
+        return render_next(
+            self.logprobs(),
+            self.bounds(),
+            self.covers(),
+            lambda token: self._weigher.rule.vocabulary.token_bytes[token],
+            self._shown,
+            5,
+            logprob=self.logprob,
+            dropped=self.dropped,
+        )
+
+    def _stride(self, data: bytes) -> "CoverState":
+        """The state after ``data``, with the model asked once it is all read."""
+        rule = self._weigher.rule
+        lattice, weights, possible = self._lattice, self._weights, self._possible
+        for byte in data:
+            after = advance_lattice(rule, lattice, byte)
+            if not after.cursors:
+                after = restart_lattice(rule, lattice, byte)
+                weights, possible = _anew(after), False
+            lattice = after
+        shown = (self._shown + data)[-_REMEMBERED:]
+        return _settled(self._weigher, self._tolerance, lattice, weights, self._logbase, possible, shown, self.dropped)
+
+    @cached_property
+    def _following(self) -> NextBytes:
+        evaluated, pending = self._weights.evaluated, self._weights.pending
+        heads = [*(found.logweight for found in evaluated.values()), *pending.values()]
+        logscale = max(heads, default=0.0)
+        known = np.zeros(SYMBOLS)
+        vocabulary = self._weigher.rule.vocabulary
+        for head, low, high in self._lattice.cursors:
+            found = evaluated.get(head)
+            if found is not None:
+                weight = np.exp(found.logweight - logscale)
+                depth = self._lattice.end - head.end
+                known[:END] += weight * vocabulary.byte_masses(found.masses, low, high, depth)
+                known[END] += weight * found.end if depth == 0 else 0.0
+        here = [head.end == self._lattice.end for head in pending]
+        weights = np.exp(np.array(list(pending.values())) - logscale)
+        exact = float(weights[here].sum())
+        if not known.sum() > 0:
+            raise FloatingPointError("the token model gives the bytes so far probability zero")
+        return NextBytes(logscale, known, exact, float(weights.sum()) - exact if not all(here) else 0.0)
+
+    def _cover(self, cursor: Cursor) -> Cover:
+        rest = self._lattice.after(cursor.head.end)
+        found = self._weights.evaluated.get(cursor.head)
+        if found is not None:
+            mass = float(found.masses[cursor.low : cursor.high].sum()) + (found.end if not rest else 0.0)
+            return Cover(cursor.head.tokens(), rest, found.logweight + log(mass) - self._logbase, True)
+        above = next((head for head in cursor.head.path() if head in self._weights.pending), None)
+        weight = -np.inf if above is None else self._weights.pending[above]  # type: ignore[index]
+        return Cover(cursor.head.tokens(), rest, weight - self._logbase, False)
+
+
+def begin(weigher: Weigher, tolerance: float, prefix: bytes) -> CoverState:
+    """The state before any text, conditioned on the bytes that the tokenizer puts before every text."""
+    lattice = begin_lattice(weigher.rule)
+    state = _settled(weigher, tolerance, lattice, _anew(lattice), 0.0, True, b"", 0.0)
+    if not prefix:
+        return state
+    after = state.advance(prefix)
+    lattice, weights = after._lattice, after._weights
+    return _settled(weigher, tolerance, lattice, weights, after.logprob, True, b"", after.dropped)
+
+
+def _anew(lattice: Lattice) -> Weights:
+    """The weights at the beginning of a text: the head that everything descends from is pending, and certain."""
+    return Weights({}, {lattice.root: 0.0})
+
+
+def _settled(
+    weigher: Weigher,
+    tolerance: float,
+    lattice: Lattice,
+    weights: Weights,
+    logbase: float,
+    possible: bool,
+    shown: bytes,
+    dropped: float,
+) -> CoverState:
+    weights = settle(weigher, lattice.cursors, weights, tolerance)
+    if not weigher.rule.heads_die:
+        lattice, weights, lost = prune(lattice, weights)
+        dropped += (1 - dropped) * lost
+    return CoverState(weigher, tolerance, lattice, weights, logbase, possible, shown, dropped)

@@ -1,0 +1,161 @@
+"""Loading a model from a directory, a hub id, or the package itself. No code of a checkpoint is ever run."""
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bytelm.covers.model import TokenizedLM
+from bytelm.tokens.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+BUNDLED = ("code", "code-sp")
+"""The models in the package, the default first; ``load("bundled:code-sp")`` names one."""
+
+SEGMENTATIONS = ("canonical", "all")
+DTYPES = ("float32", "bfloat16", "float16")
+
+_DEFAULT_TOLERANCE = {"canonical": 1e-6, "all": 1e-4}
+
+
+def load(
+    path: str | Path | None = None,
+    *,
+    segmentation: str = "canonical",
+    tolerance: float | None = None,
+    begin: Sequence[int] | None = None,
+    dtype: str | None = None,
+    device: str | None = None,
+) -> TokenizedLM:
+    """Load a causal language model as a byte model.
+
+    Args:
+        path: a directory in Hugging Face form, a hub id, ``"bundled:NAME"``, or nothing for the bundled model.
+        segmentation: ``"canonical"`` for the token sequences that the tokenizer itself produces, ``"all"`` for all.
+        tolerance: the part of the probability that may be left unknown, certified for ``"canonical"``; 1e-6 there
+            by default, 1e-4 for ``"all"``.
+        begin: the ids that every text begins with; by default the begin token that the tokenizer names, else its
+            end token.
+        dtype: ``"float32"`` (the default on the CPU), ``"bfloat16"`` or ``"float16"``.
+        device: a torch device such as ``"cuda"``; the CPU by default.
+
+    Raises:
+        FileNotFoundError: there is no such directory or file.
+        ValueError: an unknown option, or a model that cannot be used.
+    """
+    if segmentation not in SEGMENTATIONS:
+        raise ValueError(f"unknown segmentation {segmentation!r}; choose one of {', '.join(SEGMENTATIONS)}")
+    if dtype is not None and dtype not in DTYPES:
+        raise ValueError(f"unknown dtype {dtype!r}; choose one of {', '.join(DTYPES)}")
+    if tolerance is None:
+        tolerance = _DEFAULT_TOLERANCE[segmentation]
+    directory = resolve(path)
+    viewed = Tokenizer(directory)
+    network = _network(directory, dtype or "float32", device or "cpu")
+    size = int(network.get_output_embeddings().weight.shape[0])
+    viewed = viewed if viewed.size <= size else Tokenizer(directory, size=size)
+    rule = viewed.canonical if segmentation == "canonical" else viewed.every
+    from bytelm.engines.selfcheck import token_model
+
+    ends = _end_tokens(network, viewed)
+    engine = token_model(network, _begin_tokens(begin, viewed, size))
+    return TokenizedLM(engine, rule, ends, tolerance, viewed.prefix, viewed)
+
+
+def tokenizer(path: str | Path | None = None) -> Tokenizer:
+    """The byte view of a model's tokenizer, without the model; the bundled model's by default.
+
+    Raises:
+        FileNotFoundError: there is no ``tokenizer.json``.
+        ValueError: the tokenizer is of a kind that bytelm does not know.
+    """
+    return Tokenizer(resolve(path))
+
+
+def resolve(path: str | Path | None) -> Path:
+    """The directory that ``path`` names: a bundled model, a local directory, or a downloaded hub snapshot.
+
+    Raises:
+        FileNotFoundError: there is no such bundled model, directory, or repository.
+    """
+    name = "bundled:" + BUNDLED[0] if path is None else str(path)
+    if name.startswith("bundled:"):
+        return _bundled(name.removeprefix("bundled:"))
+    local = Path(name).expanduser()
+    if local.exists():
+        return local
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise FileNotFoundError(f"no such model directory: {name}")
+    return _snapshot(name)
+
+
+def _bundled(name: str) -> Path:
+    if name not in BUNDLED:
+        raise FileNotFoundError(f"no bundled model {name!r}; there are {', '.join('bundled:' + n for n in BUNDLED)}")
+    return Path(str(resources.files("bytelm") / "bundled" / name))
+
+
+def _snapshot(repository: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        found = snapshot_download(repository, allow_patterns=["*.json", "*.safetensors", "*.bin", "*.model", "*.txt"])
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise FileNotFoundError(
+            f"{repository} is neither a directory here nor a repository that could be downloaded ({reason})"
+        ) from error
+    return Path(found)
+
+
+def _network(directory: Path, dtype: str, device: str) -> "PreTrainedModel":
+    """The causal language model of a directory, in evaluation mode."""
+    if not (directory / "config.json").is_file():
+        raise FileNotFoundError(f"no config.json in {directory}: that is no model directory in Hugging Face form")
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    _check_device(torch, device)
+    logging.disable_progress_bar()
+    try:
+        network = AutoModelForCausalLM.from_pretrained(
+            directory, dtype=getattr(torch, dtype), trust_remote_code=False, local_files_only=True, weights_only=True
+        )
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ValueError(f"{directory} does not hold a usable causal language model: {reason}") from error
+    moved: PreTrainedModel = network.to(device).eval()
+    return moved
+
+
+def _check_device(torch: Any, device: str) -> None:
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise ValueError(f"unknown device {device!r}; try cpu or cuda") from error
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device {device!r} was asked for, but torch sees no CUDA here; use device='cpu'")
+
+
+def _begin_tokens(begin: Sequence[int] | None, viewed: Tokenizer, size: int) -> tuple[int, ...]:
+    if begin is not None:
+        wrong = [token for token in begin if not 0 <= token < size]
+        if not begin or wrong:
+            raise ValueError(f"begin takes at least one token id from 0 to {size - 1}, got {list(begin)}")
+        return tuple(begin)
+    if viewed.begin_token is None:
+        raise ValueError("the tokenizer names neither a begin nor an end token; give begin=[ids], --begin ID")
+    return (viewed.begin_token,)
+
+
+def _end_tokens(network: "PreTrainedModel", viewed: Tokenizer) -> tuple[int, ...]:
+    """The end tokens of the generation configuration, else of the configuration, else of the tokenizer."""
+    for source in (getattr(network, "generation_config", None), network.config):
+        found = getattr(source, "eos_token_id", None)
+        if found is not None:
+            return tuple(found) if isinstance(found, list | tuple) else (int(found),)
+    return () if viewed.end_token is None else (viewed.end_token,)

@@ -1,0 +1,173 @@
+"""The public face of every byte model, on top of two methods for one text."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Generic, overload
+
+from bytelm.batch import BatchState, StateT
+from bytelm.decoding import generation
+from bytelm.decoding.texts import Texts, as_texts
+from bytelm.protocol import FloatArray, Text, is_batch
+
+Progress = Callable[[int, int], None]
+"""Called now and then during long work with the bytes done and the bytes in all."""
+
+
+class ByteLM(ABC, Generic[StateT]):
+    """A language model over bytes: a probability distribution over byte strings.
+
+    Subclasses say what one text does (``_prefill_one``, ``_score_one``); the rest is written here once.
+    Wherever a text is taken, ``str`` stands for its UTF-8 bytes, and a list of texts gives a list or a batch.
+    """
+
+    @abstractmethod
+    def _prefill_one(self, prompt: bytes) -> StateT:
+        """The state after ``prompt``, which may be empty."""
+
+    @abstractmethod
+    def _score_one(self, text: bytes, progress: Progress | None) -> FloatArray:
+        """``log P(byte i | bytes before i)``, float64 ``(len(text),)``, nats; ``text`` may be empty.
+
+        ``progress``, where given, is called with the bytes done and ``len(text)``.
+        """
+
+    @overload
+    def prefill(self, prompt: Text) -> StateT: ...
+
+    @overload
+    def prefill(self, prompt: Texts) -> BatchState[StateT]: ...
+
+    def prefill(self, prompt: Text | Texts) -> StateT | BatchState[StateT]:
+        """The state after a prompt; a list of ``n`` prompts gives one state with a leading axis of ``n``."""
+        states = tuple(self._prefill_one(text) for text in as_texts(prompt))
+        return BatchState(states) if is_batch(prompt) else states[0]
+
+    @overload
+    def score(self, text: Text, *, progress: Progress | None = None) -> FloatArray: ...
+
+    @overload
+    def score(self, text: Texts, *, progress: Progress | None = None) -> list[FloatArray]: ...
+
+    def score(self, text: Text | Texts, *, progress: Progress | None = None) -> FloatArray | list[FloatArray]:
+        """``log P(byte i | bytes before i)`` for every byte, float64 ``(len,)``, nats; a list gives a list.
+
+        The end of the text is not scored: the sum is the log-probability that a text begins like this.
+
+        Args:
+            text: one text or a list of them; empty ones give empty arrays.
+            progress: called during long work with the bytes done and the bytes in all.
+        """
+        texts = as_texts(text)
+        total = sum(map(len, texts))
+        scores: list[FloatArray] = []
+        done = 0
+        for one in texts:
+            scores.append(self._score_one(one, _shifted(progress, done, total)))
+            done += len(one)
+        return scores if is_batch(text) else scores[0]
+
+    def bits_per_byte(self, texts: Text | Texts, *, progress: Progress | None = None) -> float:
+        """How many bits the model needs for a byte of these texts: total -log2 P over total bytes.
+
+        This is the figure to compare models by. Loss or perplexity per token depends on how the tokenizer
+        cuts the text: with longer tokens there are fewer of them, each harder to guess. The bytes of a text
+        are the same for every model. All bytes count alike, so the figure is that of the texts joined, not
+        the mean of one figure per text. The end of text is left out: it is no byte.
+
+        Raises:
+            ValueError: the texts have no bytes.
+        """
+        batch = as_texts(texts)
+        total = sum(map(len, batch))
+        if total == 0:
+            raise ValueError("bits per byte of 0 bytes is undefined; give at least one byte of text")
+        nats = math.fsum(float(scores.sum()) for scores in self.score(batch, progress=progress))
+        return -nats / math.log(2) / total
+
+    def stream(
+        self,
+        prompt: Text,
+        *,
+        max_bytes: int = 64,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        top_k: int = 0,
+        min_p: float = 0.0,
+        stop: Text | Texts = (),
+        seed: int = 0,
+        raw: bool = False,
+    ) -> Iterator[bytes]:
+        """The continuation of one prompt, piece by piece; see ``bytelm.decoding.generation.stream``."""
+        return generation.stream(
+            self,
+            prompt,
+            max_bytes=max_bytes,
+            temperature=temperature,
+            top_p=top_p,
+            top_k=top_k,
+            min_p=min_p,
+            stop=stop,
+            seed=seed,
+            raw=raw,
+        )
+
+    @overload
+    def generate(
+        self,
+        prompt: Text,
+        *,
+        max_bytes: int = 64,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        top_k: int = 0,
+        min_p: float = 0.0,
+        stop: Text | Texts = (),
+        seed: int = 0,
+    ) -> bytes: ...
+
+    @overload
+    def generate(
+        self,
+        prompt: Texts,
+        *,
+        max_bytes: int = 64,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        top_k: int = 0,
+        min_p: float = 0.0,
+        stop: Text | Texts = (),
+        seed: int = 0,
+    ) -> list[bytes]: ...
+
+    def generate(
+        self,
+        prompt: Text | Texts,
+        *,
+        max_bytes: int = 64,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        top_k: int = 0,
+        min_p: float = 0.0,
+        stop: Text | Texts = (),
+        seed: int = 0,
+    ) -> bytes | list[bytes]:
+        """The continuation of a prompt, a list for a list; see ``bytelm.decoding.generation.generate``."""
+        return generation.generate(
+            self,
+            prompt,
+            max_bytes=max_bytes,
+            temperature=temperature,
+            top_p=top_p,
+            top_k=top_k,
+            min_p=min_p,
+            stop=stop,
+            seed=seed,
+        )
+
+
+def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
+    """``progress`` for one text of several, of which ``before`` bytes in other texts are done."""
+    if progress is None:
+        return None
+    return lambda done, _: progress(before + done, total)

@@ -1,0 +1,204 @@
+"""Next-byte distributions and live covers as text, for people: plain functions from arrays to strings.
+
+Bytes that cannot be seen are given a mark: ``·`` space, ``↵`` newline, ``⇥`` tab; others as escapes, such as
+``\\x00`` or, where they are valid UTF-8, ``\\u200b``. Characters that serve as marks are escaped themselves.
+"""
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from bytelm.decoding.checks import check_whole
+from bytelm.decoding.ranking import ranked
+from bytelm.protocol import END, FloatArray
+
+WIDTH = 100
+"""No rendered line has more columns."""
+
+BAR_WIDTH = 48
+COVERS_SHOWN = 8
+
+_MARKS = {" ": "·", "\n": "↵", "\t": "⇥", "\r": "\\r", "\\": "\\\\", "|": "\\|"}
+_RESERVED = frozenset("·↵⇥…⟨⟩▏")
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+_BOLD, _DIM, _CYAN, _UNDERLINE = "1", "2", "36", "4"
+
+
+class CoverLike(Protocol):
+    """One live cursor, as ``state.covers()`` gives them."""
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """The token ids of the head."""
+        ...
+
+    @property
+    def rest(self) -> bytes:
+        """The bytes after the head, which the next token must begin with."""
+        ...
+
+    @property
+    def logweight(self) -> float:
+        """The log of its posterior weight, nats; an upper bound while it is not evaluated."""
+        ...
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether the model was asked for the distribution after the head."""
+        ...
+
+
+def render_next(
+    logprobs: FloatArray,
+    bounds: tuple[FloatArray, FloatArray],
+    covers: Sequence[CoverLike],
+    token_bytes: Callable[[int], bytes],
+    prompt_tail: bytes,
+    k: int,
+    *,
+    logprob: float | None = None,
+    dropped: float = 0.0,
+    colour: bool = False,
+) -> str:
+    """The next-byte distribution as bars, and the live covers token by token. No newline at the end.
+
+    Args:
+        logprobs: ``(257,)``, nats.
+        bounds: lower and upper bounds on ``logprobs``, ``(257,)`` each.
+        covers: best first; none for a model without tokens.
+        token_bytes: the bytes of a token id.
+        prompt_tail: the bytes so far, or the end of them; what does not fit is left out.
+        k: how many symbols to show.
+        logprob: log P(bytes so far), nats, if it is to be shown.
+        dropped: the posterior mass given up so far.
+        colour: whether to add ANSI colours.
+    """
+    check_whole("k", k, "how many symbols to show")
+    figure = "" if logprob is None else f"   log P = {logprob:.4f} nats"
+    tail = last_columns([*_characters(prompt_tail[-4 * WIDTH :]), "▏"], "", WIDTH - len("after  ") - len(figure))
+    lines = [_paint("after", _BOLD, colour) + "  " + tail + _paint(figure, _DIM, colour), ""]
+    lines += _distribution(logprobs, k, colour)
+    lines.append(_paint("  " + _certainty(bounds, ranked(logprobs)[:k].tolist(), dropped), _DIM, colour))
+    if covers:
+        lines += ["", *_cover_table(covers, token_bytes, colour)]
+    return "\n".join(lines)
+
+
+def visible(text: bytes) -> str:
+    """``text`` on one line with every byte to be seen; different bytes give different strings."""
+    return "".join(_characters(text))
+
+
+def symbol_name(symbol: int) -> str:
+    """A name for one symbol, 0 to 256, of at most five columns; ``⟨end⟩`` for the end of text."""
+    if symbol == END:
+        return "⟨end⟩"
+    return chr(symbol) if 0x20 < symbol < 0x7F else visible(bytes([symbol]))
+
+
+def pieces(tokens: Sequence[int], rest: bytes, token_bytes: Callable[[int], bytes]) -> list[str]:
+    """A cover as visible strings: one for each token, and last the bytes after them, perhaps empty.
+
+    A token without bytes is shown by its id, as ``⟨7⟩``.
+    """
+    names = ((token, token_bytes(token)) for token in tokens)
+    return [visible(data) if data else f"⟨{token}⟩" for token, data in names] + [visible(rest)]
+
+
+def columns(text: str) -> int:
+    """How many terminal columns ``text`` takes."""
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) != 0 for c in text)
+
+
+def last_columns(parts: Sequence[str], separator: str, width: int) -> str:
+    """The parts joined, from the left cut to ``width`` columns; ``…`` stands for what is cut."""
+    kept: list[str] = []
+    for part in reversed(parts):
+        if columns(separator.join([part, *kept])) > width - columns("…" + separator):
+            break
+        kept.insert(0, part)
+    if len(kept) == len(parts):
+        return separator.join(parts)
+    if kept:
+        return separator.join(["…", *kept])
+    last = parts[-1]
+    while columns(last) >= width:
+        last = last[1:]
+    return "…" + last
+
+
+def _characters(text: bytes) -> list[str]:
+    return [_visible_character(c) for c in text.decode("utf-8", "surrogateescape")]
+
+
+def _visible_character(c: str) -> str:
+    if c in _MARKS:
+        return _MARKS[c]
+    if c.isprintable() and c not in _RESERVED:
+        return c
+    code = ord(c)
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _distribution(logprobs: FloatArray, k: int, colour: bool) -> list[str]:
+    best = ranked(logprobs)[:k].tolist()
+    lines = [_paint(f"{'next byte':<{9 + BAR_WIDTH}}  {'probability':>11}  {'nats':>10}", _BOLD, colour)]
+    for symbol in best:
+        probability = float(np.exp(logprobs[symbol]))
+        bar = _paint(f"{_bar(probability):<{BAR_WIDTH}}", _CYAN, colour)
+        lines.append(f"  {symbol_name(symbol):<5}  {bar}  {_percent(probability)}  {logprobs[symbol]:10.4f}")
+    others = float(np.exp(np.delete(logprobs, best)).sum())
+    if len(best) < len(logprobs):
+        label = f"  {len(logprobs) - len(best)} others"
+        lines.append(_paint(f"{label:<{9 + BAR_WIDTH}}  {_percent(others)}", _DIM, colour))
+    return lines
+
+
+def _bar(probability: float) -> str:
+    eighths = round(min(probability, 1.0) * BAR_WIDTH * 8)
+    return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
+
+
+def _percent(probability: float) -> str:
+    """``probability`` in eleven columns; what is small but not zero does not look like zero."""
+    return "   < 0.01 %" if 0 < probability < 5e-5 else f"{100 * probability:9.2f} %"
+
+
+def _certainty(bounds: tuple[FloatArray, FloatArray], shown: list[int], dropped: float) -> str:
+    lower, upper = bounds
+    gaps = [float(upper[s] - lower[s]) for s in shown if upper[s] > lower[s]]
+    if dropped > 0:
+        return f"not certified: posterior mass dropped so far {dropped:.2g}, the expected relative shortfall"
+    if not gaps:
+        return "exact for the bytes shown"
+    return f"certified: the bytes shown are known to within {max(gaps):.1e} nats"
+
+
+def _cover_table(covers: Sequence[CoverLike], token_bytes: Callable[[int], bytes], colour: bool) -> list[str]:
+    plural = "s" if len(covers) > 1 else ""
+    lines = [_paint(f"{len(covers)} live cover{plural}: tokens, then the bytes after them", _BOLD, colour)]
+    lines += [_cover_line(cover, token_bytes, colour) for cover in covers[:COVERS_SHOWN]]
+    if hidden := covers[COVERS_SHOWN:]:
+        weight = float(np.exp([cover.logweight for cover in hidden]).sum())
+        lines.append(_paint(f"  and {len(hidden)} more with {_percent(weight).strip()} together", _DIM, colour))
+    return lines
+
+
+def _cover_line(cover: CoverLike, token_bytes: Callable[[int], bytes], colour: bool) -> str:
+    bound = " " if cover.evaluated else "≤"
+    label = f"{bound}{_percent(float(np.exp(cover.logweight)))}  {cover.logweight:10.4f}   "
+    note = "" if cover.evaluated else "  (pending)"
+    names = pieces(cover.tokens[-WIDTH:], cover.rest, token_bytes)  # more do not fit on a line
+    text = last_columns(names, "|", WIDTH - len(label) - len(note))
+    if colour and cover.rest and text.endswith(names[-1]):
+        text = text[: -len(names[-1])] + _paint(names[-1], _UNDERLINE, colour)
+    return _paint(label, "" if cover.evaluated else _DIM, colour) + text + _paint(note, _DIM, colour)
+
+
+def _paint(text: str, code: str, colour: bool) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m" if colour and code and text else text

@@ -1,0 +1,98 @@
+"""The vocabulary as one array of tokens sorted by their bytes.
+
+Every node of the trie of token bytes is a contiguous range ``[low, high)`` of this array and a depth; its
+children are sub-ranges. There are no node objects. Tokens with equal bytes stand next to each other.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bytelm.protocol import FloatArray
+
+
+class Narrowed(NamedTuple):
+    """The node that a byte string leads to: tokens ``[low, exact)`` end there, ``[exact, high)`` are longer."""
+
+    low: int
+    exact: int
+    high: int
+
+
+class Vocabulary:
+    """Token byte strings, sorted.
+
+    Attributes:
+        token_bytes: the bytes of every token by id; ``b""`` for tokens that stand for no bytes.
+        order: int64 ``(size,)``, the ids of the tokens that have bytes, sorted by their bytes, then by id.
+        index: int64 ``(len(token_bytes),)``, where each id stands in ``order``; -1 for tokens without bytes.
+        size: how many tokens have bytes.
+    """
+
+    def __init__(self, token_bytes: Sequence[bytes]) -> None:
+        self.token_bytes = tuple(token_bytes)
+        ids = [i for i, data in enumerate(self.token_bytes) if data]
+        if not ids:
+            raise ValueError("no token of the vocabulary has bytes")
+        ids.sort(key=lambda i: (self.token_bytes[i], i))
+        self.order = np.array(ids, dtype=np.int64)
+        self.size = len(ids)
+        self.index = np.full(len(self.token_bytes), -1, dtype=np.int64)
+        self.index[self.order] = np.arange(self.size)
+        self._sorted = [self.token_bytes[i] for i in ids]
+        self._blob = np.frombuffer(b"".join(self._sorted), dtype=np.uint8)
+        lengths = np.array([len(data) for data in self._sorted], dtype=np.int64)
+        self._offsets = np.cumsum(lengths) - lengths
+        self.longest = int(lengths.max())
+        self._first_byte = self._edges(0, self.size, 0)
+
+    def bytes_at(self, index: int) -> bytes:
+        """The bytes of the token at ``index`` of the sorted array."""
+        return self._sorted[index]
+
+    def find(self, data: bytes) -> range:
+        """The indices of the tokens whose bytes are exactly ``data``."""
+        return range(bisect_left(self._sorted, data), bisect_right(self._sorted, data))
+
+    def narrow(self, low: int, high: int, prefix: bytes) -> Narrowed:
+        """The tokens of ``[low, high)`` whose bytes start with ``prefix``."""
+        first = bisect_left(self._sorted, prefix, low, high)
+        exact = bisect_right(self._sorted, prefix, first, high)
+        after = _successor(prefix)
+        last = high if after is None else bisect_left(self._sorted, after, exact, high)
+        return Narrowed(first, exact, last)
+
+    def next_bytes(self, low: int, high: int, depth: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """The children of a node whose tokens are all longer than ``depth``.
+
+        Returns:
+            the distinct bytes at ``depth`` in order, uint8 ``(n,)``, and where each one's tokens start, ``(n,)``.
+        """
+        if (low, high, depth) == (0, self.size, 0):
+            return self._first_byte
+        return self._edges(low, high, depth)
+
+    def byte_masses(self, masses: FloatArray, low: int, high: int, depth: int) -> FloatArray:
+        """Sums of ``masses[low:high]`` by the token's byte at ``depth``: float64 ``(256,)``.
+
+        Each range is summed by itself: differences of one long cumulative sum would lose the small masses.
+        """
+        sums = np.zeros(256)
+        if low < high:
+            symbols, starts = self.next_bytes(low, high, depth)
+            sums[symbols] = np.add.reduceat(masses[:high], starts)
+        return sums
+
+    def _edges(self, low: int, high: int, depth: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        column = self._blob[self._offsets[low:high] + depth]
+        starts = np.flatnonzero(np.concatenate(([True], column[1:] != column[:-1])))
+        return column[starts], starts + low
+
+
+def _successor(prefix: bytes) -> bytes | None:
+    """The smallest byte string after every string that starts with ``prefix``; ``None`` if there is none."""
+    kept = prefix.rstrip(b"\xff")
+    return kept[:-1] + bytes([kept[-1] + 1]) if kept else None

@@ -1,0 +1,114 @@
+"""A model with covers for the command line, and the module it is loaded from."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from bytelm.model import ByteLM, Progress
+from bytelm.protocol import END, SYMBOLS, FloatArray, Text, as_bytes
+
+SCRIPT = b"tor away\n"
+
+
+@dataclass(frozen=True)
+class Cover:
+    tokens: tuple[int, ...]
+    rest: bytes
+    logweight: float
+    evaluated: bool
+
+
+@dataclass(frozen=True)
+class FakeState:
+    """Three in four for the next byte of the script, the rest for the end of text."""
+
+    prompt: bytes
+    script: bytes
+
+    logprob = -12.5
+    dropped = 0.0
+
+    def logprobs(self) -> FloatArray:
+        values = np.full(SYMBOLS, -np.inf)
+        values[END] = np.log(0.25)
+        if self.script:
+            values[self.script[0]] = np.log(0.75)
+        logprobs: FloatArray = values - np.log(np.exp(values).sum())
+        return logprobs
+
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        return self.logprobs() - 1e-7, self.logprobs() + 1e-7
+
+    def covers(self) -> list[Cover]:
+        return [Cover((0, 1), b" ke", -0.1, True), Cover((0, 1, 2), b"", -3.0, False)]
+
+    def advance(self, text: Text) -> "FakeState":
+        size = len(as_bytes(text))
+        return FakeState(self.prompt + as_bytes(text), self.script[size:])
+
+
+class FakeTokenizer:
+    def token_bytes(self, token: int) -> bytes:
+        return [b"", b" day", b" \xff"][token]
+
+
+class FakeModel(ByteLM[FakeState]):
+    """Continues every prompt with ``SCRIPT``; each byte scores its position in nats, negated."""
+
+    tokenizer = FakeTokenizer()
+
+    def __init__(self, script: bytes = SCRIPT) -> None:
+        self.script = script
+
+    def _prefill_one(self, prompt: bytes) -> FakeState:
+        return FakeState(prompt, self.script)
+
+    def _score_one(self, text: bytes, progress: Progress | None) -> FloatArray:
+        if progress:
+            progress(len(text), len(text))
+        return -np.arange(len(text), dtype=np.float64)
+
+
+class FakeLoading(ModuleType):
+    """``bytelm.loading`` that remembers how ``load`` was called."""
+
+    def __init__(self, model: FakeModel) -> None:
+        super().__init__("bytelm.loading")
+        self.model = model
+        self.calls: list[dict[str, object]] = []
+        self.error: BaseException | None = None
+
+    def load(
+        self,
+        path: str | None = None,
+        *,
+        segmentation: str = "canonical",
+        tolerance: float = 1e-6,
+        begin: Sequence[int] | None = None,
+        dtype: str | None = None,
+        device: str | None = None,
+    ) -> FakeModel:
+        self.calls.append(
+            {
+                "path": path,
+                "segmentation": segmentation,
+                "tolerance": tolerance,
+                "begin": begin,
+                "dtype": dtype,
+                "device": device,
+            }
+        )
+        if self.error:
+            raise self.error
+        return self.model
+
+
+def install(monkeypatch: pytest.MonkeyPatch, script: bytes = SCRIPT) -> FakeLoading:
+    """Put the fake in the place of ``bytelm.loading`` for one test."""
+    loading = FakeLoading(FakeModel(script))
+    monkeypatch.setitem(sys.modules, "bytelm.loading", loading)
+    return loading

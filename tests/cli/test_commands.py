@@ -1,0 +1,172 @@
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bytelm.cli.main import main
+from cli.fake_loading import SCRIPT, FakeLoading, install
+
+Capture = pytest.CaptureFixture[bytes]
+
+
+def output(capture: Capture, *argv: str) -> bytes:
+    """What a command that succeeds writes to standard output; it says nothing on standard error."""
+    status = main(argv)
+    out, err = capture.readouterr()
+    assert (status, err) == (0, b"")
+    return out
+
+
+@pytest.mark.usefixtures("loading")
+class TestGenerate:
+    def test_writes_the_continuation_and_nothing_else(self, capsysbinary: Capture) -> None:
+        assert output(capsysbinary, "generate", "a doc") == SCRIPT
+
+    def test_echo(self, capsysbinary: Capture) -> None:
+        assert output(capsysbinary, "generate", "a doc", "--echo", "--max-bytes", "3") == b"a doctor"
+
+    def test_stop_strings(self, capsysbinary: Capture) -> None:
+        assert output(capsysbinary, "generate", "a doc", "--stop", "way", "--stop", "zz") == b"tor a"
+
+    def test_every_option_is_taken(self, capsysbinary: Capture) -> None:
+        options = "--temperature 0.5 --top-k 1 --top-p 0.9 --min-p 0.1 --seed 3 --raw --max-bytes 4"
+        assert output(capsysbinary, "generate", "a doc", *options.split()) == SCRIPT[:4]
+
+    def test_json(self, capsysbinary: Capture) -> None:
+        found = json.loads(output(capsysbinary, "generate", "a doc", "--json"))
+        assert found.pop("seconds") >= 0
+        assert found == {"prompt": "a doc", "text": SCRIPT.decode(), "bytes": len(SCRIPT)}
+
+    def test_a_prompt_from_a_file(self, capsysbinary: Capture, tmp_path: Path) -> None:
+        (tmp_path / "prompt").write_bytes(b"\0\xff\r\n")
+        out = output(capsysbinary, "generate", "--file", str(tmp_path / "prompt"), "--echo", "--max-bytes", "1")
+        assert out == b"\0\xff\r\nt"
+
+    @pytest.mark.parametrize("argv", [["-"], ["--file", "-"], []])
+    def test_a_prompt_from_standard_input(
+        self, capsysbinary: Capture, type_in: Callable[[bytes], None], argv: list[str]
+    ) -> None:
+        type_in(b"\xffdoc\n")
+        assert output(capsysbinary, "generate", *argv, "--echo", "--max-bytes", "1") == b"\xffdoc\nt"
+
+    def test_a_prompt_that_is_not_utf8(self, capsysbinary: Capture) -> None:
+        prompt = os.fsdecode(b"caf\xe9 \xff")
+        assert output(capsysbinary, "generate", prompt, "--echo", "--max-bytes", "1") == b"caf\xe9 \xfft"
+
+
+def test_json_of_what_is_not_utf8(capsysbinary: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, script=b"\xe2\x82\xac\xff")
+    found = json.loads(output(capsysbinary, "generate", os.fsdecode(b"\xfe"), "--json"))
+    assert (found["prompt"], found["prompt_hex"]) == ("\ufffd", "fe")
+    assert (found["text"], found["text_hex"]) == ("€\ufffd", "e282acff")
+
+
+def test_options_reach_the_loader(loading: FakeLoading, capsysbinary: Capture) -> None:
+    output(capsysbinary, "generate", "x")
+    options = "--model m --segmentation all --tolerance 0.1 --dtype float32 --device cpu --begin 0 --begin 5"
+    output(capsysbinary, "next", "x", *options.split())
+    plain = {"segmentation": "canonical", "tolerance": 1e-6, "begin": None, "dtype": None, "device": None}
+    named = {"segmentation": "all", "tolerance": 0.1, "begin": [0, 5], "dtype": "float32", "device": "cpu"}
+    assert loading.calls == [{"path": None, **plain}, {"path": "m", **named}]
+
+
+@pytest.mark.usefixtures("loading")
+class TestScore:
+    @pytest.fixture
+    def files(self, tmp_path: Path) -> list[str]:
+        contents = {"three": b"a\n\xff", "empty": b"", "two": b"ab"}
+        for name, content in contents.items():
+            (tmp_path / name).write_bytes(content)
+        return [str(tmp_path / name) for name in contents]
+
+    def test_table(self, capsysbinary: Capture, files: list[str]) -> None:
+        lines = output(capsysbinary, "score", *files).decode().splitlines()
+        assert lines[0].split() == ["bytes", "bits", "per", "byte", "log", "P", "(nats)", "file"]
+        assert [line.split() for line in lines[1:]] == [
+            ["3", f"{1 / math.log(2):.4f}", "-3.0000", files[0]],
+            ["0", "-", "0.0000", files[1]],
+            ["2", f"{0.5 / math.log(2):.4f}", "-1.0000", files[2]],
+            ["5", f"{0.8 / math.log(2):.4f}", "-4.0000", "total"],
+        ]
+
+    def test_one_file_has_no_total(self, capsysbinary: Capture, files: list[str]) -> None:
+        assert output(capsysbinary, "score", files[0]).count(b"\n") == 2
+
+    def test_per_byte(self, capsysbinary: Capture, files: list[str]) -> None:
+        lines = output(capsysbinary, "score", "--per-byte", files[0]).decode().splitlines()
+        assert [line.split() for line in lines[1:4]] == [
+            ["0", "a", "-0.0000"],
+            ["1", "↵", "-1.0000"],
+            ["2", "\\xff", "-2.0000"],
+        ]
+
+    def test_json(self, capsysbinary: Capture, files: list[str]) -> None:
+        found = json.loads(output(capsysbinary, "score", "--json", "--per-byte", *files))
+        assert [file["file"] for file in found["files"]] == files
+        assert [file["bytes"] for file in found["files"]] == [3, 0, 2]
+        assert [file["bits_per_byte"] for file in found["files"]] == pytest.approx(
+            [1 / math.log(2), None, 0.5 / math.log(2)]
+        )
+        assert found["files"][0]["logprobs"] == [0, -1, -2]
+        assert found["total"] == {
+            "bytes": 5,
+            "bits_per_byte": pytest.approx(0.8 / math.log(2)),
+            "logprob": -4.0,
+        }
+
+    def test_standard_input(self, capsysbinary: Capture, type_in: Callable[[bytes], None]) -> None:
+        type_in(b"abc")
+        assert json.loads(output(capsysbinary, "score", "--json"))["files"][0]["bytes"] == 3
+
+
+@pytest.mark.usefixtures("loading")
+class TestNext:
+    def test_table(self, capsysbinary: Capture) -> None:
+        text = output(capsysbinary, "next", "a doc", "-k", "2").decode()
+        assert "\x1b" not in text
+        assert "log P = -12.5000 nats" in text
+        assert "75.00 %" in text
+        assert "⟨end⟩" in text
+        assert "⟨0⟩|·day|·ke\n" in text
+        assert "(pending)\n" in text
+
+    def test_json(self, capsysbinary: Capture) -> None:
+        found = json.loads(output(capsysbinary, "next", "a doc", "-k", "2", "--json"))
+        assert (found["prompt"], found["logprob"], found["dropped"]) == ("a doc", -12.5, 0.0)
+        assert [(entry["byte"], entry["text"]) for entry in found["next"]] == [(116, "t"), (0, "\0")]
+        assert found["next"][0]["logprob"] == pytest.approx(math.log(0.75))
+        assert found["next"][0]["lower"] < found["next"][0]["logprob"] < found["next"][0]["upper"]
+        assert found["next"][1]["logprob"] is None
+        assert found["end"]["logprob"] == pytest.approx(math.log(0.25))
+        assert found["covers"] == [
+            {
+                "tokens": [0, 1],
+                "pieces": ["", " day"],
+                "rest": " ke",
+                "logweight": -0.1,
+                "evaluated": True,
+            },
+            {
+                "tokens": [0, 1, 2],
+                "pieces": ["", " day", " \\xff"],
+                "rest": "",
+                "logweight": -3.0,
+                "evaluated": False,
+            },
+        ]
+
+
+@pytest.mark.usefixtures("loading")
+class TestDemo:
+    def test_shows_the_distribution_the_covers_and_the_completion(self, capsysbinary: Capture) -> None:
+        text = output(capsysbinary, "demo").decode()
+        for expected in ("next byte", "2 live covers", "they hold 4.98%", "    retutor away", "bytes/s"):
+            assert expected in text
+        assert len(text.splitlines()) <= 40
+        assert "\x1b" not in text
+
+    def test_another_prompt(self, capsysbinary: Capture) -> None:
+        assert b"a doctor\n" in output(capsysbinary, "demo", "a doc", "--max-bytes", "3")

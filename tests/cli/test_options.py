@@ -1,0 +1,94 @@
+"""The command line is frozen: a change here is a change that users see."""
+
+import argparse
+import subprocess
+import sys
+
+import pytest
+
+from bytelm.cli.main import build_parser, main
+
+MODEL = "--begin --device --dtype --model --segmentation --tolerance"
+COMMANDS = {
+    "generate": (
+        f"PROMPT --file --echo --json --raw --max-bytes --seed --stop --temperature --top-k --top-p --min-p {MODEL}"
+    ),
+    "score": f"FILE --json --per-byte --progress {MODEL}",
+    "next": f"PROMPT --file --json -k {MODEL}",
+    "demo": f"PROMPT --max-bytes -k {MODEL}",
+}
+DEFAULTS: dict[str, dict[str, object]] = {
+    "generate": {
+        "prompt": None,
+        "file": None,
+        "max_bytes": 64,
+        "temperature": 0.0,
+        "top_k": 0,
+        "top_p": 1.0,
+        "min_p": 0.0,
+        "stop": [],
+        "seed": 0,
+        "raw": False,
+        "echo": False,
+        "json": False,
+    },
+    "score": {"files": ["-"], "per_byte": False, "json": False, "progress": False},
+    "next": {"prompt": None, "file": None, "k": 10, "json": False},
+    "demo": {"max_bytes": 160, "k": 6},
+}
+MODEL_DEFAULTS: dict[str, object] = {
+    "model": None,
+    "segmentation": "canonical",
+    "tolerance": 1e-6,
+    "dtype": None,
+    "device": None,
+    "begin": None,
+}
+
+
+def subparsers() -> dict[str, argparse.ArgumentParser]:
+    actions = build_parser()._actions
+    found = next(action for action in actions if isinstance(action, argparse._SubParsersAction))
+    return dict(found.choices)
+
+
+def test_the_commands() -> None:
+    assert set(subparsers()) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_options_of_a_command(name: str) -> None:
+    actions = subparsers()[name]._actions
+    options = {option for action in actions for option in action.option_strings or [str(action.metavar)]}
+    assert options == {*COMMANDS[name].split(), "-h", "--help"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_defaults_of_a_command(name: str) -> None:
+    found = vars(build_parser().parse_args([name]))
+    expected = DEFAULTS[name] | MODEL_DEFAULTS
+    assert {key: found[key] for key in expected} == expected
+    assert set(found) - set(expected) <= {"run", "prompt"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_an_example_and_text_for_every_option(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    assert f"example:\n  bytelm {name}" in capsys.readouterr().out
+    assert all(action.help for action in subparsers()[name]._actions)
+
+
+def test_help_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert "example:\n  bytelm next" in text
+    assert all(f"\n    {name} " in text for name in COMMANDS)
+
+
+def test_help_does_not_wait_for_torch() -> None:
+    program = (
+        "import sys; from bytelm.cli.main import main; main(['generate', '--help']); "
+        "sys.exit(bool({'torch', 'transformers', 'tokenizers'} & set(sys.modules)))"
+    )
+    argv = [sys.executable, "-c", f"import sys; sys.path[:0] = {[p for p in sys.path if p]!r}; {program}"]
+    assert subprocess.run(argv, capture_output=True, check=False).returncode == 0
