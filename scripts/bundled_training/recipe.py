@@ -94,6 +94,7 @@ CODE_SP = Recipe(
     context=512,
     chunk_share=0.25,
     fim_share=0.0,
+    batch=8,
 )
 
 RECIPES = {recipe.name: recipe for recipe in (CODE, CODE_SP)}

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bytelm.covers.model import TokenizedLM
 from bytelm.tokens.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
 BUNDLED = ("code", "code-sp")
@@ -38,8 +39,9 @@ def load(
             by default, 1e-4 for ``"all"``.
         begin: the ids that every text begins with; by default the begin token that the tokenizer names, else its
             end token.
-        dtype: ``"float32"`` (the default on the CPU), ``"bfloat16"`` or ``"float16"``.
-        device: a torch device such as ``"cuda"``; the CPU by default.
+        dtype: ``"float32"``, ``"bfloat16"`` or ``"float16"``; by default float32 on a CPU and the checkpoint's own
+            elsewhere.
+        device: a torch device such as ``"cpu"``; by default CUDA where there is one.
 
     Raises:
         FileNotFoundError: there is no such directory or file.
@@ -53,7 +55,7 @@ def load(
         tolerance = _DEFAULT_TOLERANCE[segmentation]
     directory = resolve(path)
     viewed = Tokenizer(directory)
-    network = _network(directory, dtype or "float32", device or "cpu")
+    network = _network(directory, dtype, device)
     size = int(network.get_output_embeddings().weight.shape[0])
     viewed = viewed if viewed.size <= size else Tokenizer(directory, size=size)
     rule = viewed.canonical if segmentation == "canonical" else viewed.every
@@ -104,41 +106,50 @@ def _snapshot(repository: str) -> Path:
     try:
         found = snapshot_download(repository, allow_patterns=["*.json", "*.safetensors", "*.bin", "*.model", "*.txt"])
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise FileNotFoundError(
-            f"{repository} is neither a directory here nor a repository that could be downloaded ({reason})"
+            f"{repository} is neither a directory here nor a repository that could be downloaded: {_first_line(error)}"
         ) from error
     return Path(found)
 
 
-def _network(directory: Path, dtype: str, device: str) -> "PreTrainedModel":
+def _network(directory: Path, dtype: str | None, device: str | None) -> "PreTrainedModel":
     """The causal language model of a directory, in evaluation mode."""
     if not (directory / "config.json").is_file():
         raise FileNotFoundError(f"no config.json in {directory}: that is no model directory in Hugging Face form")
-    import torch
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
-    _check_device(torch, device)
+    place = _device(device)
+    if dtype is None:
+        dtype = "float32" if place.type == "cpu" else "auto"
     logging.disable_progress_bar()
     try:
         network = AutoModelForCausalLM.from_pretrained(
-            directory, dtype=getattr(torch, dtype), trust_remote_code=False, local_files_only=True, weights_only=True
+            directory, dtype=dtype, trust_remote_code=False, local_files_only=True, weights_only=True
         )
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ValueError(f"{directory} does not hold a usable causal language model: {reason}") from error
-    moved: PreTrainedModel = network.to(device).eval()
+        raise ValueError(f"{directory} does not hold a usable causal language model: {_first_line(error)}") from error
+    moved: PreTrainedModel = network.to(place).eval()
     return moved
 
 
-def _check_device(torch: Any, device: str) -> None:
+def _device(name: str | None) -> "torch.device":
+    import torch
+
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        kind = torch.device(device).type
+        place = torch.device(name)
     except RuntimeError as error:
-        raise ValueError(f"unknown device {device!r}; try cpu or cuda") from error
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device {device!r} was asked for, but torch sees no CUDA here; use device='cpu'")
+        raise ValueError(f"unknown device {name!r}; try cpu or cuda") from error
+    if place.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device {name!r} was asked for, but torch sees no CUDA here; use cpu")
+    return place
+
+
+def _first_line(error: Exception) -> str:
+    """What an exception says, in one line."""
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__).strip()
 
 
 def _begin_tokens(begin: Sequence[int] | None, viewed: Tokenizer, size: int) -> tuple[int, ...]:

@@ -41,7 +41,7 @@ class CoverLike(Protocol):
 
     @property
     def logweight(self) -> float:
-        """The log of its posterior weight, nats; an upper bound while it is not evaluated."""
+        """Its log-probability with the bytes after it, nats; an upper bound while it is not evaluated."""
         ...
 
     @property
@@ -76,11 +76,11 @@ def render_next(
         colour: whether to add ANSI colours.
     """
     check_whole("k", k, "how many symbols to show")
-    figure = "" if logprob is None else f"   log P = {logprob:.4f} nats"
+    figure = "" if logprob is None else f"   log P = {_nats(logprob)} nats"
     tail = last_columns([*_characters(prompt_tail[-4 * WIDTH :]), "▏"], "", WIDTH - len("after  ") - len(figure))
     lines = [_paint("after", _BOLD, colour) + "  " + tail + _paint(figure, _DIM, colour), ""]
     lines += _distribution(logprobs, k, colour)
-    lines.append(_paint("  " + _certainty(bounds, ranked(logprobs)[:k].tolist(), dropped), _DIM, colour))
+    lines.append(_paint("  " + _certainty(bounds, dropped), _DIM, colour))
     if covers:
         lines += ["", *_cover_table(covers, token_bytes, colour)]
     return "\n".join(lines)
@@ -151,7 +151,7 @@ def _distribution(logprobs: FloatArray, k: int, colour: bool) -> list[str]:
     for symbol in best:
         probability = float(np.exp(logprobs[symbol]))
         bar = _paint(f"{_bar(probability):<{BAR_WIDTH}}", _CYAN, colour)
-        lines.append(f"  {symbol_name(symbol):<5}  {bar}  {_percent(probability)}  {logprobs[symbol]:10.4f}")
+        lines.append(f"  {symbol_name(symbol):<5}  {bar}  {_percent(probability)}  {_nats(logprobs[symbol]):>10}")
     others = float(np.exp(np.delete(logprobs, best)).sum())
     if len(best) < len(logprobs):
         label = f"  {len(logprobs) - len(best)} others"
@@ -164,34 +164,46 @@ def _bar(probability: float) -> str:
     return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
 
 
+def _nats(value: float) -> str:
+    """Four decimals, and no minus sign in front of zeros."""
+    return f"{round(float(value), 4) + 0.0:.4f}"
+
+
 def _percent(probability: float) -> str:
     """``probability`` in eleven columns; what is small but not zero does not look like zero."""
     return "   < 0.01 %" if 0 < probability < 5e-5 else f"{100 * probability:9.2f} %"
 
 
-def _certainty(bounds: tuple[FloatArray, FloatArray], shown: list[int], dropped: float) -> str:
+def _certainty(bounds: tuple[FloatArray, FloatArray], dropped: float) -> str:
     lower, upper = bounds
-    gaps = [float(upper[s] - lower[s]) for s in shown if upper[s] > lower[s]]
     if dropped > 0:
         return f"not certified: posterior mass dropped so far {dropped:.2g}, the expected relative shortfall"
-    if not gaps:
-        return "exact for the bytes shown"
-    return f"certified: the bytes shown are known to within {max(gaps):.1e} nats"
+    gap = float((np.exp(upper) - np.exp(lower)).max())
+    if gap == 0:
+        return "exact: every live cover was evaluated"
+    return f"certified: each probability is known to within {gap:.1e}"
 
 
 def _cover_table(covers: Sequence[CoverLike], token_bytes: Callable[[int], bytes], colour: bool) -> list[str]:
     plural = "s" if len(covers) > 1 else ""
-    lines = [_paint(f"{len(covers)} live cover{plural}: tokens, then the bytes after them", _BOLD, colour)]
-    lines += [_cover_line(cover, token_bytes, colour) for cover in covers[:COVERS_SHOWN]]
+    lines = [_paint(f"{len(covers)} live cover{plural}: share, nats, tokens, and the bytes after them", _BOLD, colour)]
+    total = logtotal(covers)
+    lines += [_cover_line(cover, total, token_bytes, colour) for cover in covers[:COVERS_SHOWN]]
     if hidden := covers[COVERS_SHOWN:]:
-        weight = float(np.exp([cover.logweight for cover in hidden]).sum())
+        weight = float(np.exp([cover.logweight - total for cover in hidden]).sum())
         lines.append(_paint(f"  and {len(hidden)} more with {_percent(weight).strip()} together", _DIM, colour))
     return lines
 
 
-def _cover_line(cover: CoverLike, token_bytes: Callable[[int], bytes], colour: bool) -> str:
+def logtotal(covers: Sequence[CoverLike]) -> float:
+    """The log-probability of all covers together, nats, which their shares refer to; evaluated ones, if any are."""
+    evaluated = [cover.logweight for cover in covers if cover.evaluated]
+    return float(np.logaddexp.reduce(evaluated or [cover.logweight for cover in covers]))
+
+
+def _cover_line(cover: CoverLike, total: float, token_bytes: Callable[[int], bytes], colour: bool) -> str:
     bound = " " if cover.evaluated else "≤"
-    label = f"{bound}{_percent(float(np.exp(cover.logweight)))}  {cover.logweight:10.4f}   "
+    label = f"{bound}{_percent(float(np.exp(cover.logweight - total)))}  {_nats(cover.logweight):>10}   "
     note = "" if cover.evaluated else "  (pending)"
     names = pieces(cover.tokens[-WIDTH:], cover.rest, token_bytes)  # more do not fit on a line
     text = last_columns(names, "|", WIDTH - len(label) - len(note))

@@ -61,6 +61,9 @@ class FakeModel(ByteLM[FakeState]):
 
     tokenizer = FakeTokenizer()
 
+    def continue_tokens(self, prompt: Text, *, max_bytes: int) -> bytes:
+        return b"porter"[:max_bytes]
+
     def __init__(self, script: bytes = SCRIPT) -> None:
         self.script = script
 
@@ -87,7 +90,7 @@ class FakeLoading(ModuleType):
         path: str | None = None,
         *,
         segmentation: str = "canonical",
-        tolerance: float = 1e-6,
+        tolerance: float | None = None,
         begin: Sequence[int] | None = None,
         dtype: str | None = None,
         device: str | None = None,

@@ -4,9 +4,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bytelm.cli.main import main
+from bytelm.cli.score import impossible_note
 from cli.fake_loading import SCRIPT, FakeLoading, install
 
 Capture = pytest.CaptureFixture[bytes]
@@ -68,7 +70,7 @@ def test_options_reach_the_loader(loading: FakeLoading, capsysbinary: Capture) -
     output(capsysbinary, "generate", "x")
     options = "--model m --segmentation all --tolerance 0.1 --dtype float32 --device cpu --begin 0 --begin 5"
     output(capsysbinary, "next", "x", *options.split())
-    plain = {"segmentation": "canonical", "tolerance": 1e-6, "begin": None, "dtype": None, "device": None}
+    plain = {"segmentation": "canonical", "tolerance": None, "begin": None, "dtype": None, "device": None}
     named = {"segmentation": "all", "tolerance": 0.1, "begin": [0, 5], "dtype": "float32", "device": "cpu"}
     assert loading.calls == [{"path": None, **plain}, {"path": "m", **named}]
 
@@ -163,10 +165,25 @@ class TestNext:
 class TestDemo:
     def test_shows_the_distribution_the_covers_and_the_completion(self, capsysbinary: Capture) -> None:
         text = output(capsysbinary, "demo").decode()
-        for expected in ("next byte", "2 live covers", "they hold 4.98%", "    retutor away", "bytes/s"):
+        for expected in (
+            "next byte",
+            "2 live covers",
+            "a cover that holds 5.50%",
+            "json.loporter …",
+            "json.lotor away",
+            "bytes/s",
+        ):
             assert expected in text
         assert len(text.splitlines()) <= 40
         assert "\x1b" not in text
 
     def test_another_prompt(self, capsysbinary: Capture) -> None:
         assert b"a doctor\n" in output(capsysbinary, "demo", "a doc", "--max-bytes", "3")
+
+
+def test_impossible_bytes_are_named() -> None:
+    scores = np.array([-1.0, -np.inf, -3.0, -np.inf])
+    note = impossible_note("f.txt", scores)
+    assert note.startswith("note: f.txt: 2 bytes cannot stand in any text of the tokenizer")
+    assert "the first at position 1; the others come to 2.8854 bits per byte" in note
+    assert impossible_note("f.txt", scores[:1]) == ""

@@ -39,7 +39,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
 MODEL_DEFAULTS: dict[str, object] = {
     "model": None,
     "segmentation": "canonical",
-    "tolerance": 1e-6,
+    "tolerance": None,
     "dtype": None,
     "device": None,
     "begin": None,

@@ -22,7 +22,7 @@ def worked_example() -> np.ndarray:
 
 def test_a_picture_verified_by_hand() -> None:
     logprobs = worked_example()
-    covers = [Cover((0, 1, 2), b" d", -0.0513, True), Cover((0, 1, 2, 3), b"", -3.0, False)]
+    covers = [Cover((0, 1, 2), b" d", -7.25, True), Cover((0, 1, 2, 3), b"", -10.1987, False)]
     bounds = (logprobs - 1e-7, logprobs + 1e-7)
     found = render_next(logprobs, bounds, covers, VOCABULARY.__getitem__, b"An apple a d", 3, logprob=-7.25)
     expected = """\
@@ -33,11 +33,11 @@ next byte                                                  probability        na
   ·      ████████████                                          25.00 %     -1.3863
   \\xe2   ████▊                                                 10.00 %     -2.3026
   254 others                                                    5.00 %
-  certified: the bytes shown are known to within 2.0e-07 nats
+  certified: each probability is known to within 1.2e-07
 
-2 live covers: tokens, then the bytes after them
-     95.00 %     -0.0513   An|·apple|·a|·d
-≤     4.98 %     -3.0000   An|·apple|·a|·day|  (pending)"""
+2 live covers: share, nats, tokens, and the bytes after them
+    100.00 %     -7.2500   An|·apple|·a|·d
+≤     5.24 %    -10.1987   An|·apple|·a|·day|  (pending)"""
     assert found == expected
 
 
@@ -94,8 +94,8 @@ def test_what_is_certain() -> None:
         text = render_next(logprobs, bounds, [], VOCABULARY.__getitem__, b"", 2, dropped=dropped)
         return text.splitlines()[-1].strip()
 
-    assert note(0, 0) == "exact for the bytes shown"
-    assert note(1e-3, 0) == "certified: the bytes shown are known to within 1.0e-03 nats"
+    assert note(0, 0) == "exact: every live cover was evaluated"
+    assert note(1e-3, 0) == "certified: each probability is known to within 6.0e-04"
     assert note(0, 0, 0.02) == "not certified: posterior mass dropped so far 0.02, the expected relative shortfall"
 
 
@@ -103,7 +103,7 @@ def test_covers_that_do_not_fit_are_counted() -> None:
     logprobs = worked_example()
     covers = [Cover((0,), b"", -3.0, True)] * 11
     text = render_next(logprobs, (logprobs, logprobs), covers, VOCABULARY.__getitem__, b"", 1)
-    assert text.splitlines()[-1] == "  and 3 more with 14.94 % together"
+    assert text.splitlines()[-1] == "  and 3 more with 27.27 % together"
 
 
 def test_colours_change_nothing_else() -> None:

@@ -9,6 +9,7 @@ import time
 from bytelm.cli.loaded import CoverState, add_model_arguments, open_model
 from bytelm.cli.next_byte import as_text
 from bytelm.cli.outputs import wants_colour, write_bytes, write_line
+from bytelm.rendering import logtotal
 
 NAME = "demo"
 SUMMARY = "complete a text that stops in the middle of a word, and show how"
@@ -17,8 +18,9 @@ example:
   bytelm demo
 """
 
-PROMPT = "import numpy as np\n\ndef normalize(x):\n    retu"
+PROMPT = "import json\n\ndef load(path):\n    with open(path) as f:\n        return json.lo"
 STOP = "\n\n"
+TOKEN_LEVEL_BYTES = 24
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,16 +32,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Show the next-byte distribution and the live covers, then stream the greedy completion."""
+    """Show the next-byte distribution and the live covers, then the completion by tokens and by bytes."""
     prompt = os.fsencode(arguments.prompt)
     model = open_model(arguments)
     continuation = model.stream(prompt, max_bytes=arguments.max_bytes, stop=STOP)
     state = model.prefill(prompt)
     write_line(as_text(model, state, prompt, arguments.k))
-    write_line("\n" + own_tokens_line(state) + "\n")
 
     colour = wants_colour(sys.stdout)
-    write_line(_title("greedy completion, up to an empty line", colour))
+    write_line("\n" + own_tokens_line(state))
+    write_line("\n" + _title("what the token model makes of them, without bytelm", colour))
+    write_bytes(_dimmed(prompt, colour) + model.continue_tokens(prompt, max_bytes=TOKEN_LEVEL_BYTES) + " …\n".encode())
+
+    write_line("\n" + _title("what the byte model makes of the text, up to an empty line", colour))
     write_bytes(_dimmed(prompt, colour))
     begun, count = time.perf_counter(), 0
     for piece in continuation:
@@ -52,12 +57,13 @@ def run(arguments: argparse.Namespace) -> None:
 def own_tokens_line(state: CoverState) -> str:
     """How much of the probability the tokens of the text as it stands hold.
 
-    They are the covers with no bytes left over. A token model that is given just them bets everything on
-    the text's having been cut there.
+    It is the cover with no bytes left over. A token model that is given just that bets everything on the
+    text's having been cut there.
     """
-    share = math.fsum(math.exp(cover.logweight) for cover in state.covers() if not cover.rest)
+    covers = state.covers()
+    share = math.fsum(math.exp(cover.logweight - logtotal(covers)) for cover in covers if not cover.rest)
     figure = f"{share:.2%}" if share >= 1e-4 else "less than 0.01%"
-    return f"Covers that end where the text ends are all that a token model is given; they hold {figure}."
+    return f"Without bytelm a token model is given the text's own tokens, a cover that holds {figure}."
 
 
 def _title(text: str, colour: bool) -> str:

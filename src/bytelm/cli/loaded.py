@@ -42,6 +42,10 @@ class LoadedModel(Protocol):
         """For each text ``log P(byte i | bytes before i)``, float64 ``(len,)``, nats."""
         ...
 
+    def continue_tokens(self, prompt: Text, /, *, max_bytes: int) -> bytes:
+        """What the token model itself makes of the prompt's own tokens."""
+        ...
+
     def stream(
         self,
         prompt: Text,
@@ -73,12 +77,11 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--tolerance",
         type=float,
-        default=1e-6,
         metavar="X",
-        help="relative error allowed at each byte; 0 evaluates all that is alive (default: 1e-6)",
+        help="part of the probability that may stay unknown; 0 asks the model all (default: 1e-6; 1e-4 for all)",
     )
-    group.add_argument("--dtype", help="number format of the weights, such as float32 (default: the model's)")
-    group.add_argument("--device", help="where the model runs, such as cpu or cuda (default: chosen)")
+    group.add_argument("--dtype", help="float32, bfloat16 or float16 (default: float32 on a CPU, else the model's)")
+    group.add_argument("--device", help="where the model runs: cpu, cuda, … (default: cuda where there is one)")
     group.add_argument(
         "--begin",
         type=int,

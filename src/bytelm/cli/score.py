@@ -5,6 +5,8 @@ import math
 import sys
 from dataclasses import dataclass
 
+import numpy as np
+
 from bytelm.cli.inputs import STDIN, read_file
 from bytelm.cli.loaded import LoadedModel, add_model_arguments, open_model
 from bytelm.cli.outputs import finite, write_json, write_line
@@ -77,6 +79,22 @@ def run(arguments: argparse.Namespace) -> None:
         _write_json(rows, whole, scores if arguments.per_byte else None)
     else:
         _write_table(rows, whole, texts, scores if arguments.per_byte else None)
+        for file, one in zip(arguments.files, scores, strict=True):
+            if note := impossible_note(file, one):
+                print(note, file=sys.stderr)
+
+
+def impossible_note(file: str, scores: FloatArray) -> str:
+    """What to say of bytes that have probability zero; nothing where there are none."""
+    impossible = np.flatnonzero(np.isneginf(scores))
+    if not impossible.size:
+        return ""
+    rest = np.delete(scores, impossible)
+    bits = f"; the others come to {-rest.sum() / math.log(2) / rest.size:.4f} bits per byte" if rest.size else ""
+    return (
+        f"note: {file}: {impossible.size:,} bytes cannot stand in any text of the tokenizer "
+        f"(most often invalid UTF-8), the first at position {impossible[0]:,}{bits}"
+    )
 
 
 def _score_all(model: LoadedModel, texts: list[bytes], always: bool) -> list[FloatArray]:

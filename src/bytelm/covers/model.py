@@ -6,8 +6,9 @@ from bytelm.covers.scoring import score_text
 from bytelm.covers.state import CoverState, begin
 from bytelm.covers.weighing import Weigher
 from bytelm.engines.protocol import Effort, TokenModel
+from bytelm.heads import Head
 from bytelm.model import ByteLM, Progress
-from bytelm.protocol import FloatArray
+from bytelm.protocol import FloatArray, Text
 from bytelm.tokens.rules import Rule
 from bytelm.tokens.tokenizer import Tokenizer
 
@@ -58,6 +59,25 @@ class TokenizedLM(ByteLM[CoverState]):
     def effort(self) -> Effort:
         """Running counts of what the token model was asked."""
         return self._weigher.model.effort
+
+    def continue_tokens(self, prompt: Text, *, max_bytes: int = 64) -> bytes:
+        """The token model's own greedy continuation of the prompt's own tokens: the baseline, not the byte model.
+
+        It bets on the prompt's ending where a token ends, so it goes wrong where the prompt stops inside a word.
+
+        Raises:
+            ValueError: the prompt is not valid UTF-8.
+        """
+        head, text = Head(), b""
+        for token in self.tokenizer.encode(prompt):
+            head = Head(head, token)
+        while len(text) < max_bytes:
+            (logprobs,) = self._weigher.model.evaluate([head])
+            token = int(np.argmax(logprobs))
+            if token in self._weigher.end_tokens:
+                break
+            head, text = Head(head, token), text + self.tokenizer.token_bytes(token)
+        return text[:max_bytes]
 
     def _prefill_one(self, prompt: bytes) -> CoverState:
         return begin(self._weigher, self.tolerance, self._prefix).advance(prompt)

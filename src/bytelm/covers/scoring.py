@@ -101,6 +101,8 @@ def score_text(
     """
     walk = _walk(weigher.rule, prefix + text)
     logknown = _fill(weigher, walk, tolerance, progress)
+    if not (logknown > -np.inf).all():
+        raise FloatingPointError("the token model gives the bytes so far probability zero")
     before, after = np.array(walk.before, dtype=np.int64), np.array(walk.after, dtype=np.int64)
     scores = logknown[after] - logknown[before]
     scores[~np.array(walk.possible, dtype=bool)] = -np.inf

@@ -25,7 +25,8 @@ class Weights:
 
     Attributes:
         evaluated: the heads that have live cursors and whose distributions are known.
-        pending: the log-weights of the heads that are not, but whose parents are.
+        pending: the log-weights of the heads that are not, but whose parents are; those of weight zero too, so
+            that their descendants are known for what they are.
     """
 
     evaluated: Mapping[TextHead, Evaluation]
@@ -72,7 +73,7 @@ def settle(weigher: Weigher, cursors: Iterable[Cursor], weights: Weights, tolera
                 forest.pending[child] = evaluation.logweight_after(index)
             if head in forest.live:
                 evaluated[head] = evaluation
-    return Weights(evaluated, {head: weight for head, weight in forest.pending.items() if weight > -np.inf})
+    return Weights(evaluated, forest.pending)
 
 
 def prune(lattice: Lattice, weights: Weights) -> tuple[Lattice, Weights, float]:
@@ -82,9 +83,9 @@ def prune(lattice: Lattice, weights: Weights) -> tuple[Lattice, Weights, float]:
         the lattice and the weights without them, and the share of the mass that they had.
     """
     cursors = tuple(cursor for cursor in lattice.cursors if cursor.head in weights.evaluated)
-    pending = np.array(list(weights.pending.values()))
+    pending = np.array([weight for weight in weights.pending.values() if weight > -np.inf])
     if not pending.size:
-        return replace(lattice, cursors=cursors), weights, 0.0
+        return replace(lattice, cursors=cursors), Weights(weights.evaluated, {}), 0.0
     logknown = _logknown(cursors, weights.evaluated)
     shares = np.exp(pending - np.logaddexp(logknown, np.logaddexp.reduce(pending)))
     return replace(lattice, cursors=cursors), Weights(weights.evaluated, {}), float(shares.sum())

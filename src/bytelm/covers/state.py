@@ -135,21 +135,21 @@ class CoverState:
     def _stride(self, data: bytes) -> "CoverState":
         """The state after ``data``, with the model asked once it is all read."""
         rule = self._weigher.rule
-        lattice, weights, possible = self._lattice, self._weights, self._possible
+        lattice, weights, logbase, possible = self._lattice, self._weights, self._logbase, self._possible
         for byte in data:
             after = advance_lattice(rule, lattice, byte)
             if not after.cursors:
                 after = restart_lattice(rule, lattice, byte)
-                weights, possible = _anew(after), False
+                weights, logbase, possible = _anew(after), 0.0, False
             lattice = after
         shown = (self._shown + data)[-_REMEMBERED:]
-        return _settled(self._weigher, self._tolerance, lattice, weights, self._logbase, possible, shown, self.dropped)
+        return _settled(self._weigher, self._tolerance, lattice, weights, logbase, possible, shown, self.dropped)
 
     @cached_property
     def _following(self) -> NextBytes:
         evaluated, pending = self._weights.evaluated, self._weights.pending
         heads = [*(found.logweight for found in evaluated.values()), *pending.values()]
-        logscale = max(heads, default=0.0)
+        logscale = max((weight for weight in heads if weight > -np.inf), default=0.0)
         known = np.zeros(SYMBOLS)
         vocabulary = self._weigher.rule.vocabulary
         for head, low, high in self._lattice.cursors:
