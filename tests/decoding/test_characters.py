@@ -49,7 +49,7 @@ def test_no_piece_breaks_a_character_and_nothing_is_lost(data: bytes, cuts: list
         pieces.append(rest[:cut])
         rest = rest[cut:]
     found = list(whole_characters([*pieces, rest]))
-    assert b"".join(found) == data
+    assert b"".join(found) == data[: len(data) - unfinished(data)]
     assert all(found)
     ends = {sum(map(len, found[:i])) for i in range(len(found) + 1)}
     assert not any(start < end < stop for start, stop in character_spans(data) for end in ends)
@@ -66,6 +66,17 @@ def test_invalid_bytes_are_released_once_they_can_no_longer_become_a_character()
     assert list(stream) == [b"\xff", b"\xe2\x82A", b"\xf0\x9f", b"\xed\xa0"]
 
 
-def test_what_is_unfinished_at_the_end_comes_last_and_alone() -> None:
-    assert list(whole_characters([b"a\xe2\x82"])) == [b"a", b"\xe2\x82"]
+def test_what_is_unfinished_at_the_end_is_left_out() -> None:
+    assert list(whole_characters([b"a\xe2\x82"])) == [b"a"]
     assert list(whole_characters([])) == []
+
+
+@given(anything, st.text(max_size=6), st.integers(0, 8))
+def test_characters_begun_in_the_text_before_are_finished_in_one_piece(before: bytes, text: str, cut: int) -> None:
+    whole = before + text.encode()
+    cut = min(cut, len(whole))
+    found = list(whole_characters((bytes([b]) for b in whole[cut:]), whole[:cut]))
+    kept = len(whole) - unfinished(whole)
+    assert b"".join(found) == whole[cut : max(cut, kept)]
+    ends = {cut + sum(map(len, found[: i + 1])) for i in range(len(found))}
+    assert not any(start < end < stop for start, stop in character_spans(whole) for end in ends)

@@ -20,21 +20,24 @@ def unfinished(data: bytes) -> int:
     return 0
 
 
-def whole_characters(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes, cut so that no character is spread over two pieces; no piece is empty.
+def whole_characters(pieces: Iterable[bytes], before: bytes = b"") -> Iterator[bytes]:
+    """The same bytes, cut so that no piece ends inside a character; no piece is empty.
 
-    Invalid bytes pass through as soon as they can no longer become a character. What is unfinished when
-    the input ends comes out as a last piece of its own: no byte is ever lost.
+    Invalid bytes pass through as soon as they can no longer become a character. A character that is still
+    unfinished when the input ends is left out.
+
+    Args:
+        pieces: the bytes, in any portions.
+        before: the text in front of them, which may end inside a character; its bytes are not repeated.
     """
-    held = b""
+    held = before[len(before) - unfinished(before) :]
+    given = len(held)
     for piece in pieces:
         held += piece
         cut = len(held) - unfinished(held)
-        if cut:
-            yield held[:cut]
-            held = held[cut:]
-    if held:
-        yield held
+        if cut > given:
+            yield held[given:cut]
+            held, given = held[cut:], 0
 
 
 def _begins_character(data: bytes) -> bool:

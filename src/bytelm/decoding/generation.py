@@ -29,8 +29,9 @@ def stream(
 ) -> Iterator[bytes]:
     """The continuation of one prompt, piece by piece as it is generated; no piece is empty.
 
-    The options are checked now; the prompt is read when the first piece is asked for. Joined, the pieces are
-    what ``generate`` returns, raw or not. Leaving the iterator early costs nothing and harms nothing.
+    The options are checked now; the prompt is read when the first piece is asked for. Joined, the pieces are what
+    ``generate`` returns, less a character that is cut at the very end, unless ``raw``. Leaving the iterator early
+    costs nothing and harms nothing.
 
     Args:
         model: any byte model.
@@ -42,16 +43,16 @@ def stream(
         min_p: keep symbols at least this many times as probable as the best one.
         stop: strings that end the output and are left out of it; bytes that may begin one are held back.
         seed: fixes the draws.
-        raw: give every byte at once. Otherwise a character comes whole: its bytes wait for its last one, and
-            only a character that ``max_bytes``, a stop string or the model itself cuts at the very end comes
-            unfinished, as a last piece of its own.
+        raw: give every byte at once. Otherwise no piece ends inside a character: its bytes wait for its last
+            one, also where the prompt began it, and one that ``max_bytes`` or a stop string cuts is left out.
 
     Raises:
         ValueError: an option outside its range.
     """
     plan = _Plan(max_bytes, Sampling(temperature, top_p, top_k, min_p), stop_strings(stop), seed)
-    pieces = _continuation(model, as_bytes(prompt), plan, index=0)
-    return pieces if raw else whole_characters(pieces)
+    text = as_bytes(prompt)
+    pieces = _continuation(model, text, plan, index=0)
+    return pieces if raw else whole_characters(pieces, text)
 
 
 @overload
