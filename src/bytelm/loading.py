@@ -1,5 +1,6 @@
 """Loading a model from a directory, a hub id, or the package itself. No code of a checkpoint is ever run."""
 
+import re
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -54,6 +55,8 @@ def load(
     if tolerance is None:
         tolerance = _DEFAULT_TOLERANCE[segmentation]
     directory = resolve(path)
+    if directory.is_file():
+        raise ValueError(f"{directory} is a file; give the directory of the model")
     viewed = Tokenizer(directory)
     network = _network(directory, dtype, device)
     size = int(network.get_output_embeddings().weight.shape[0])
@@ -61,7 +64,7 @@ def load(
     rule = viewed.canonical if segmentation == "canonical" else viewed.every
     from bytelm.engines.selfcheck import token_model
 
-    ends = _end_tokens(network, viewed)
+    ends = tuple(token for token in _end_tokens(network, viewed) if 0 <= token < size)
     engine = token_model(network, _begin_tokens(begin, viewed, size))
     return TokenizedLM(engine, rule, ends, tolerance, viewed.prefix, viewed)
 
@@ -148,8 +151,9 @@ def _device(name: str | None) -> "torch.device":
 
 
 def _first_line(error: Exception) -> str:
-    """What an exception says, in one line."""
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__).strip()
+    """What an exception says, in one line without colours."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    return next((line for line in plain.splitlines() if line.strip()), type(error).__name__).strip()
 
 
 def _begin_tokens(begin: Sequence[int] | None, viewed: Tokenizer, size: int) -> tuple[int, ...]:

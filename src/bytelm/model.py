@@ -3,12 +3,14 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Generic, overload
+from typing import Generic, cast, overload
+
+import numpy as np
 
 from bytelm.batch import BatchState, StateT
 from bytelm.decoding import generation
 from bytelm.decoding.texts import Texts, as_texts
-from bytelm.protocol import FloatArray, Text, is_batch
+from bytelm.protocol import END, FloatArray, Text, is_batch
 
 Progress = Callable[[int, int], None]
 """Called now and then during long work with the bytes done and the bytes in all."""
@@ -42,6 +44,19 @@ class ByteLM(ABC, Generic[StateT]):
         """The state after a prompt; a list of ``n`` prompts gives one state with a leading axis of ``n``."""
         states = tuple(self._prefill_one(text) for text in as_texts(prompt))
         return BatchState(states) if is_batch(prompt) else states[0]
+
+    def greedy(self, prompt: Text) -> Iterator[int]:
+        """The most probable symbols after a prompt, 0 to 256, each given those before it; ``END`` is the last one.
+
+        Of equally probable symbols the lowest comes first. The model advances when one more is asked for.
+        """
+        state = self.prefill(prompt)
+        while True:
+            symbol = int(np.argmax(state.logprobs()))
+            yield symbol
+            if symbol == END:
+                return
+            state = cast("StateT", state.advance(bytes([symbol])))
 
     @overload
     def score(self, text: Text, *, progress: Progress | None = None) -> FloatArray: ...

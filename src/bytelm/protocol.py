@@ -4,7 +4,7 @@ Nothing above this module knows about tokens: generation, scoring, ensembles and
 written against these two protocols.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -52,6 +52,10 @@ class ByteModel(Protocol):
 
     def prefill(self, prompt: Text) -> State:
         """The state after ``prompt``."""
+        ...
+
+    def greedy(self, prompt: Text) -> Iterator[int]:
+        """The most probable symbols after ``prompt``, each given those before it; the last one is ``END``, if any."""
         ...
 
     def score(self, text: Text) -> FloatArray:

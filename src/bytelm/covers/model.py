@@ -1,7 +1,10 @@
 """A token model and its tokenizer as a byte model."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
+from bytelm.covers.greedy import COARSE, greedy_symbols
 from bytelm.covers.scoring import score_text
 from bytelm.covers.state import CoverState, begin
 from bytelm.covers.weighing import Weigher
@@ -78,6 +81,12 @@ class TokenizedLM(ByteLM[CoverState]):
                 break
             head, text = Head(head, token), text + self.tokenizer.token_bytes(token)
         return text[:max_bytes]
+
+    def greedy(self, prompt: Text) -> Iterator[int]:
+        """The most probable symbols after a prompt: exactly those of ``tolerance=0``, whatever the tolerance."""
+        if not self._weigher.rule.heads_die:
+            return super().greedy(prompt)
+        return greedy_symbols(begin(self._weigher, COARSE, self._prefix).advance(prompt))
 
     def _prefill_one(self, prompt: bytes) -> CoverState:
         return begin(self._weigher, self.tolerance, self._prefix).advance(prompt)

@@ -1,6 +1,6 @@
 """The byte model's state after some bytes: live cursors, their weights, and the next-byte distribution."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -119,6 +119,11 @@ class CoverState:
         for stride in strides:
             state = state._stride(stride)
         return state
+
+    def refined(self, tolerance: float) -> "CoverState":
+        """This state at another tolerance, which its successors keep; what is evaluated already stays so."""
+        weights = settle(self._weigher, self._lattice.cursors, self._weights, tolerance)
+        return replace(self, _tolerance=tolerance, _weights=weights)
 
     def __repr__(self) -> str:
         return render_next(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import overload
 
 import numpy as np
@@ -133,13 +134,19 @@ def _continuation(model: ByteModel, prompt: bytes, plan: _Plan, index: int) -> I
 
 def _symbols(model: ByteModel, prompt: bytes, plan: _Plan, rng: np.random.Generator) -> Iterator[bytes]:
     """Up to ``max_bytes`` single bytes; the model advances only when one more is asked for."""
-    if plan.max_bytes == 0:
-        return
-    state = model.prefill(prompt)
-    for remaining in range(plan.max_bytes - 1, -1, -1):
-        symbol = choose(state.logprobs(), plan.sampling, rng)
+    drawn = model.greedy(prompt) if plan.sampling.temperature == 0 else _draws(model, prompt, plan.sampling, rng)
+    for symbol in islice(drawn, plan.max_bytes):
         if symbol == END:
             return
         yield bytes([symbol])
-        if remaining:
-            state = state.advance(bytes([symbol]))
+
+
+def _draws(model: ByteModel, prompt: bytes, sampling: Sampling, rng: np.random.Generator) -> Iterator[int]:
+    """Symbols drawn one after the other, without end."""
+    state = model.prefill(prompt)
+    while True:
+        symbol = choose(state.logprobs(), sampling, rng)
+        yield symbol
+        if symbol == END:
+            return
+        state = state.advance(bytes([symbol]))

@@ -1,0 +1,46 @@
+"""Greedy decoding is certain of the best symbol, and asks no more than that takes."""
+
+from itertools import islice
+
+import numpy as np
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from bytelm.protocol import END
+from covers.random_models import Case, cases
+
+
+def best_path(case: Case, prompt: bytes, length: int) -> list[int]:
+    """By the definition: the argmax at tolerance 0, byte after byte."""
+    state = case.model(0.0).prefill(b"")
+    for byte in prompt:
+        assume(state.logprobs()[byte] > -np.inf)
+        state = state.advance(bytes([byte]))
+    path: list[int] = []
+    while len(path) < length:
+        logprobs = state.logprobs()
+        path.append(int(np.argmax(logprobs)))
+        first, second = np.sort(logprobs)[[-1, -2]]
+        assume(first - second > 1e-9)  # rounding may break a tie either way
+        if path[-1] == END:
+            break
+        state = state.advance(bytes(path[-1:]))
+    return path
+
+
+@settings(max_examples=100)
+@given(cases(pairs=True), st.sampled_from([b"", b"a", b"ab"]), st.sampled_from([0.0, 1e-6, 0.5]))
+def test_greedy_is_the_best_path_at_every_tolerance(case: Case, prompt: bytes, tolerance: float) -> None:
+    expected = best_path(case, prompt, 4)
+    assert list(islice(case.model(tolerance).greedy(prompt), 4)) == expected
+
+
+@settings(max_examples=20)
+@given(cases(pairs=True))
+def test_greedy_asks_no_more_than_stepping(case: Case) -> None:
+    quick, full = case.model(0.0), case.model(0.0)
+    path = list(islice(quick.greedy(b"a"), 5))
+    state = full.prefill(b"a")
+    for symbol in path[:-1]:
+        state = state.advance(bytes([symbol]))
+    assert quick.effort.heads <= full.effort.heads
