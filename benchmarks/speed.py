@@ -1,0 +1,131 @@
+"""How fast bytelm is, beside transformers on the tokens of the same models, in one run on one thread.
+
+    python benchmarks/speed.py --out benchmarks/speed.json
+
+Each round gives the same prompts or text to every system by turns, and every round has others. What is timed
+begins with bytes and ends with bytes or a float: both sides read the prompt, and tokenize it.
+The table goes to standard output, progress to standard error. Rivals are quoted, not run (`measuring/rivals.py`).
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from measuring import rivals
+from measuring.rounds import Json
+from measuring.subjects import QUICK, SUBJECTS, Subject, Workload
+from measuring.surroundings import ROOT, load_average, surroundings
+from measuring.table import table
+
+NOTES = [
+    "generate: greedy. transformers makes a fixed number of tokens, about as many bytes as bytelm, and is kept from "
+    "ending the text; bytelm may end it.",
+    "score, token level: the log-probability of the text's own tokens, one plain call for each window of the context, "
+    "windows half a context apart as bytelm's are. It leaves out all other segmentations and bytelm renormalises over "
+    "the canonical ones, so their bits per byte differ a little.",
+    "per_byte, per_token, per_prompt: forward passes, evaluated heads (distributions asked for), and token positions "
+    "run through the network. For generate, those of reading the prompts are taken off; the time includes them.",
+    "ratio: bytes per second over those of transformers in the same round; above 1 is faster.",
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark; the exit status."""
+    options = _options(arguments)
+    try:
+        result = run(options.models, options.shared, QUICK if options.quick else Workload())
+    except KeyboardInterrupt:
+        print("\nspeed.py: interrupted; nothing was written", file=sys.stderr)
+        return 130
+    except (FileNotFoundError, ValueError) as error:
+        print(f"speed.py: {error}", file=sys.stderr)
+        return 2
+    print(table(result))
+    if options.out is not None:
+        write(options.out, result)
+    return 0
+
+
+def run(names: Sequence[str], shared: Path, work: Workload) -> Json:
+    """Measure the named models, as far as they are there.
+
+    Raises:
+        FileNotFoundError: none of them is there.
+    """
+    left_out: dict[str, str] = {}
+    with tempfile.TemporaryDirectory(prefix="bytelm-speed-") as scratch:
+        subjects = list(_present(names, shared, Path(scratch), left_out))
+        if not subjects:
+            raise FileNotFoundError("; ".join(left_out.values()) + "; name other --models, or --shared PATH")
+        _one_quiet_thread()
+        result: Json = {**surroundings(), "workload": vars(work), "notes": NOTES, "left_out": left_out}
+        result["models"] = {subject.name: _measured(subject, work) for subject in subjects}
+    result["machine"]["load_after"] = load_average()
+    return result | {"rivals": rivals.quoted()}
+
+
+def write(path: Path, result: Json) -> None:
+    """Write the result as JSON, whole or not at all."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        fresh.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _present(names: Sequence[str], shared: Path, scratch: Path, left_out: dict[str, str]) -> Iterator[Subject]:
+    """The models that are there; the others are named in ``left_out`` (mutates it)."""
+    for name in dict.fromkeys(names):
+        try:
+            yield SUBJECTS[name](shared, scratch)
+        except FileNotFoundError as error:
+            left_out[name] = str(error)
+
+
+def _one_quiet_thread() -> None:
+    import torch
+    from transformers.utils import logging
+
+    torch.set_num_threads(1)
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def _measured(subject: Subject, work: Workload) -> Json:
+    from measuring.tasks import measure
+
+    in_place = sys.stderr.isatty()
+
+    def say(text: str) -> None:
+        line = f"{subject.name}: {text}"
+        print(f"\r\x1b[K{line}" if in_place else line, end="" if in_place else "\n", file=sys.stderr, flush=True)
+
+    measured = measure(subject, work, say)
+    if in_place:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    return measured
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="speed.py", description="Measure bytelm's speed beside transformers', on one thread."
+    )
+    parser.add_argument(
+        "--models", nargs="+", metavar="NAME", choices=list(SUBJECTS), default=list(SUBJECTS), help=", ".join(SUBJECTS)
+    )
+    parser.add_argument("--quick", action="store_true", help="a few bytes of each, to see that everything works")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write everything that was measured as JSON")
+    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared", help="the data beside the repository")
+    options = parser.parse_args(arguments)
+    if options.out is not None and not options.out.resolve().parent.is_dir():
+        parser.error(f"--out {options.out}: there is no folder {options.out.parent}")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())
