@@ -22,7 +22,9 @@ from measuring.surroundings import ROOT, load_average, surroundings
 from measuring.table import table
 
 NOTES = [
-    "generate: greedy. transformers makes a fixed number of tokens, about as many bytes as bytelm, and is kept from "
+    "generate: 'greedy' is bytelm's generate, the same at every tolerance and certain of no more than the best byte; "
+    "'step X' asks for the whole next-byte distribution to tolerance X at every byte, as sampling does. "
+    "transformers makes a fixed number of tokens, about as many bytes as bytelm, and is kept from "
     "ending the text; bytelm may end it.",
     "score, token level: the log-probability of the text's own tokens, one plain call for each window of the context, "
     "windows half a context apart as bytelm's are. It leaves out all other segmentations and bytelm renormalises over "

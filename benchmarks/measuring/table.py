@@ -29,7 +29,7 @@ def _head(result: Json) -> Iterator[str]:
 
 
 def _generation(result: Json) -> Iterator[str]:
-    yield from _title("Greedy generation, byte-exact at three tolerances, beside transformers' generate on tokens")
+    yield from _title("Greedy generation, byte-exact; stepping: the whole distribution at every byte, to a tolerance")
     for name, model in result["models"].items():
         rows = model["generate"]
         per_token = rows["transformers"]["bytes"] / rows["transformers"]["tokens"]

@@ -4,17 +4,20 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from bytelm import load
+from bytelm import END, load
 from bytelm.covers.model import TokenizedLM
 from measuring.rounds import Json, Meter, Rounds, Say, by_turns, ratios, summary
 from measuring.subjects import Subject, Workload, pieces
 from measuring.tokenlevel import TokenLevel
 
-GENERATING = {"bytelm 1e-4": 1e-4, "bytelm 1e-6": 1e-6, "bytelm 0": 0.0}
-"""The tolerances of the generation, by the name of the row."""
+GREEDY = "greedy"
+"""The row of ``generate``: exact at any tolerance, and certain of no more than the best byte."""
 
-SCORING = {"bytelm 1e-6": 1e-6, "bytelm 0": 0.0}
-"""The tolerances of the scoring; the first is that of the reading of a prompt, too."""
+GENERATING = {GREEDY: 1e-6, "step 1e-4": 1e-4, "step 1e-6": 1e-6, "step 0": 0.0}
+"""The tolerances of the generation, by the name of the row; stepping asks for the whole distribution at every byte."""
+
+SCORING = {"bytelm 1e-6": "step 1e-6", "bytelm 0": "step 0"}
+"""The models of the scoring, by the name of the row; the first is that of the reading of a prompt, too."""
 
 Models = dict[str, TokenizedLM]
 
@@ -33,17 +36,18 @@ def measure(subject: Subject, work: Workload, say: Say) -> Json:
         "text": subject.corpus.name,
         "workload": vars(fitted),
         "generate": generation(models, reference, subject, fitted, say),
-        "score": scoring({name: models[name] for name in SCORING}, reference, subject, fitted, say),
-        "prefill": reading(models[next(iter(SCORING))], subject, fitted, say),
+        "score": scoring({row: models[name] for row, name in SCORING.items()}, reference, subject, fitted, say),
+        "prefill": reading(models[next(iter(SCORING.values()))], subject, fitted, say),
     }
 
 
 def generation(models: Models, reference: TokenLevel, subject: Subject, work: Workload, say: Say) -> Json:
-    """Greedy generation: bytelm at every tolerance, and transformers on tokens."""
+    """The most probable bytes: by ``generate``, by stepping at every tolerance, and by transformers on tokens."""
     first, *prompts = pieces(subject.corpus, 1 + work.repeats * work.prompts, work.prompt_bytes)
     say("generation, warm-up")
     systems: dict[str, Callable[[bytes], bytes]] = {"transformers": reference.generate}
-    systems |= {name: partial(lm.generate, max_bytes=work.new_bytes) for name, lm in models.items()}
+    systems |= {name: partial(_step, lm, work.new_bytes) for name, lm in models.items()}
+    systems[GREEDY] = partial(models[GREEDY].generate, max_bytes=work.new_bytes)
     reference.aim(first, work.new_bytes)
     for run in systems.values():
         run(first)
@@ -58,7 +62,8 @@ def generation(models: Models, reference: TokenLevel, subject: Subject, work: Wo
         result[name]["ratio"] = ratios(rates[name], rates["transformers"])
         result[name] |= {"bytes": _length(made), "tokens": tokens}
         meters[name].stop()
-        result[name] |= meters[name].read({"byte": _length(made), "token": tokens}, less=_reading_costs(lm, prompts))
+        costs = _reading_costs(lm, prompts, name == GREEDY)
+        result[name] |= meters[name].read({"byte": _length(made), "token": tokens}, less=costs)
     made_there = sum(map(_length, found["transformers"].outputs))
     result["transformers"] |= {"bytes": made_there, "tokens": len(prompts) * reference.budget}
     return result
@@ -101,11 +106,27 @@ def reading(lm: TokenizedLM, subject: Subject, work: Workload, say: Say) -> Json
     return each | meter.read({"prompt": len(prompts)})
 
 
-def _reading_costs(lm: TokenizedLM, prompts: Sequence[bytes]) -> Json:
+def _step(lm: TokenizedLM, count: int, prompt: bytes) -> bytes:
+    """The most probable byte, ``count`` times, from the whole next-byte distribution each time."""
+    state, made = lm.prefill(prompt), b""
+    while True:
+        symbol = int(state.logprobs().argmax())
+        if symbol == END:
+            return made
+        made += bytes([symbol])
+        if len(made) == count:
+            return made
+        state = state.advance(made[-1:])
+
+
+def _reading_costs(lm: TokenizedLM, prompts: Sequence[bytes], greedy: bool) -> Json:
     """What the prompts alone cost."""
     meter = Meter(lm.effort)
     for prompt in prompts:
-        lm.prefill(prompt)
+        if greedy:
+            next(lm.greedy(prompt))
+        else:
+            lm.prefill(prompt)
     return meter.stop()
 
 

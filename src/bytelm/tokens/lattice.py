@@ -12,7 +12,7 @@ from bytelm.heads import Head
 from bytelm.tokens.rules import Context, Rule
 
 _FEW = 12
-"""Up to this many tokens are tried one by one rather than through a mask of the whole vocabulary."""
+"""How many tokens are tried one by one before the mask of the whole vocabulary is made."""
 
 
 class TextHead(Head):
@@ -123,7 +123,8 @@ def _byte_token(rule: Rule, byte: int, place: int) -> int:
 
 
 def _any_allowed(rule: Rule, context: Context, low: int, high: int) -> bool:
-    """Whether any token of the range may follow."""
-    if high - low <= _FEW:
-        return any(rule.advance(context, int(rule.vocabulary.order[i])) is not None for i in range(low, high))
-    return bool(rule.allowed(context)[low:high].any())
+    """Whether any token of the range may follow; most often one of the first does."""
+    order = rule.vocabulary.order
+    if any(rule.advance(context, int(order[i])) is not None for i in range(low, min(high, low + _FEW))):
+        return True
+    return high - low > _FEW and bool(rule.allowed(context)[low + _FEW : high].any())

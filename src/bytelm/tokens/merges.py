@@ -4,7 +4,7 @@ A sequence of tokens is what byte-pair encoding makes of its bytes exactly when 
 ``(left, right)`` fails exactly when some merge ``(a, b)`` crosses the border and comes first: ``a`` lies on the
 right spine of ``left``'s merge tree, ``b`` on the left spine of ``right``'s, and the merge's rank is below the
 rank at which ``a`` is consumed inside ``left`` (strictly: of two equal merges the leftmost goes first) and not
-above the rank at which ``b`` is consumed inside ``right``.
+above the rank at which ``b`` is consumed inside ``right``. Ranks are counted so that no merge precedes its parts.
 
 The mask over all right neighbours: order the tokens by a depth-first walk of the forest "parent of a token = left
 part of its merge", children by rank. For a merge ``(a, b)`` the tokens that fail are ``b`` itself and those of its
@@ -13,12 +13,16 @@ and one cumulative sum.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from heapq import heappop, heappush
 
 import numpy as np
 from numpy.typing import NDArray
 
 NEVER = np.iinfo(np.int64).max // 4
 """The rank at which a whole token is consumed inside itself."""
+
+_PAIRS_CACHED = 2**18
 
 
 class Merges:
@@ -31,22 +35,26 @@ class Merges:
 
     Attributes:
         reachable: bool ``(size,)``, whether merging a token's own bytes yields the token.
+
+    Raises:
+        ValueError: the merges are in an order that cannot be followed.
     """
 
     def __init__(self, ranked: Mapping[tuple[int, int], tuple[int, int]], atoms: list[int], size: int) -> None:
-        self._rank = {pair: rank for pair, (rank, _) in ranked.items()}
+        self._rank: dict[tuple[int, int], int] = {}
         self._left = np.full(size, -1, dtype=np.int64)
         self._right = np.full(size, -1, dtype=np.int64)
         self._made_at = np.full(size, -1, dtype=np.int64)
         self.reachable = np.zeros(size, dtype=bool)
         self.reachable[atoms] = True
         self._grow_trees(ranked)
+        self._stands = lru_cache(maxsize=_PAIRS_CACHED)(self._stands_uncrossed)
         self._walk_forest()
         self._index_merges()
 
     def allows(self, left: int, right: int) -> bool:
         """Whether ``right`` may follow ``left`` inside one pre-token."""
-        return not self._crossed(left, right, NEVER)
+        return self._stands(left, right)
 
     def allowed_after(self, left: int) -> NDArray[np.bool_]:
         """Bool ``(size,)`` by token id: which reachable tokens may follow ``left`` inside one pre-token."""
@@ -60,13 +68,51 @@ class Merges:
         return self.reachable & ~blocked[self._position]
 
     def _grow_trees(self, ranked: Mapping[tuple[int, int], tuple[int, int]]) -> None:
-        """Find the merge that makes each token out of its own bytes: the first one nothing crosses before."""
-        for (a, b), (rank, result) in sorted(ranked.items(), key=lambda item: item[1][0]):
-            if self.reachable[result] or not (self.reachable[a] and self.reachable[b]):
+        """Find the merge that makes each token out of its own bytes: the first one nothing crosses before.
+
+        Merges have their turns by rank, but not before their parts are made: some tokenizers list
+        ``(" ", "the")`` before ``("t", "he")``. The turns take the place of the ranks from here on.
+        """
+        latest, lefts = -1, set[int]()
+        for turn, (rank, a, b) in enumerate(self._turns(ranked)):
+            self._rank[a, b] = turn
+            if self._crossed(a, b, turn):
                 continue
-            if not self._crossed(a, b, rank):
-                self._left[result], self._right[result], self._made_at[result] = a, b, rank
+            if rank > latest:
+                latest, lefts = rank, {a}
+            elif b in lefts:
+                raise ValueError(
+                    f"merge {rank} of the tokenizer comes before merge {latest} that makes one of its parts, and "
+                    'which goes first depends on the text; load the model with segmentation="all"'
+                )
+            else:
+                lefts.add(a)
+            result = ranked[a, b][1]
+            if not self.reachable[result]:
+                self._left[result], self._right[result], self._made_at[result] = a, b, turn
                 self.reachable[result] = True
+
+    def _turns(self, ranked: Mapping[tuple[int, int], tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
+        """The merges, as (rank, left, right), lowest rank first among those whose parts are reachable by then."""
+        ready: list[tuple[int, int, int]] = []
+        waiting: dict[int, list[tuple[int, int, int]]] = {}
+        offered = [(rank, a, b) for (a, b), (rank, _) in ranked.items()]
+        while offered or ready:
+            for merge in offered:
+                missing = next((part for part in merge[1:] if not self.reachable[part]), None)
+                if missing is None:
+                    heappush(ready, merge)
+                else:
+                    waiting.setdefault(missing, []).append(merge)
+            if not ready:
+                return
+            rank, a, b = heappop(ready)
+            yield rank, a, b
+            result = ranked[a, b][1]
+            offered = waiting.pop(result, []) if self.reachable[result] else []
+
+    def _stands_uncrossed(self, left: int, right: int) -> bool:
+        return not self._crossed(left, right, NEVER)
 
     def _crossed(self, left: int, right: int, below: int) -> bool:
         """Whether a merge of rank under ``below`` crosses the border before its parts are consumed."""
@@ -113,7 +159,7 @@ class Merges:
 
     def _index_merges(self) -> None:
         """Store every merge, sorted by left part and rank, with the run of right neighbours that it forbids."""
-        rows = sorted((a, rank, b) for (a, b), rank in self._rank.items() if self.reachable[a] and self.reachable[b])
+        rows = sorted((a, rank, b) for (a, b), rank in self._rank.items())
         merges = np.array(rows, dtype=np.int64).reshape(-1, 3)
         self._merge_rank, self._merge_b = merges[:, 1].copy(), merges[:, 2].copy()
         self._merge_start = np.searchsorted(merges[:, 0], np.arange(len(self._left) + 1))

@@ -6,6 +6,7 @@ for the classes of characters that it can tell apart.
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache, lru_cache
 from itertools import chain
 from typing import Any
 
@@ -48,55 +49,48 @@ class Splitter:
 class CharacterClasses:
     """A partition of all characters into classes that a splitter cannot tell apart.
 
-    The basic plane is classified at once, the rest as it comes.
+    The basic plane and a sample of the others are classified at once, the rest as it comes.
 
     Attributes:
         representatives: one character of each class, by class number.
     """
 
     def __init__(self, splitter: Splitter) -> None:
-        self._matchers = [_matcher(atom) for atom in splitter.atoms]
+        self._atoms = splitter.atoms
         self._by_signature: dict[bytes, int] = {}
-        self._astral: dict[int, int] = {}
+        self._known = np.full(0x110000, -1, dtype=np.int16)
         self.representatives: list[str] = []
-        plane = [code for code in range(_PLANE) if code not in _SURROGATES]
-        self._basic = np.zeros(_PLANE, dtype=np.int64)
-        self._basic[plane] = self._classify("".join(map(chr, plane)))
-        self.of("".join(map(chr, range(_PLANE, 0x110000, _ASTRAL_STEP))))
+        self._learn(_sample(), [_matches_in_sample(atom) for atom in self._atoms])
 
     def of(self, text: str) -> NDArray[np.int64]:
         """The class of every character: int64 ``(len(text),)``. A new kind of character makes a new class."""
-        codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32).astype(np.int64)
-        astral = codes >= _PLANE
-        classes = self._basic[np.where(astral, 0, codes)]
-        if astral.any():
-            unknown = [code for code in dict.fromkeys(codes[astral].tolist()) if code not in self._astral]
-            found = self._classify("".join(map(chr, unknown))).tolist()
-            self._astral.update(zip(unknown, found, strict=True))
-            classes[astral] = [self._astral[code] for code in codes[astral].tolist()]
-        return classes
+        return self._of_codes(np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32))
 
     def of_range(self, codes: range) -> frozenset[int]:
-        """The classes that occur among the code points of ``codes``; large astral ranges are sampled."""
-        if codes.stop <= _PLANE:
-            return frozenset(np.unique(self._basic[codes.start : codes.stop]).tolist())
-        step = 1 if len(codes) <= _ASTRAL_STEP else _ASTRAL_STEP
-        return frozenset(self.of("".join(map(chr, codes[::step]))).tolist())
+        """The classes that occur among the code points of ``codes``; of large astral ranges a sample."""
+        step = 1 if codes.stop <= _PLANE or len(codes) <= _PLANE // 16 else _ASTRAL_STEP
+        return frozenset(np.unique(self._of_codes(np.array(codes[::step]))).tolist())
 
-    def _classify(self, text: str) -> NDArray[np.int64]:
-        """Classes by what matches: int64 ``(len(text),)``."""
-        columns = [matcher(text) for matcher in self._matchers]
+    def _of_codes(self, codes: NDArray[Any]) -> NDArray[np.int64]:
+        classes: NDArray[np.int64] = self._known[codes].astype(np.int64)
+        if classes.size and classes.min() < 0:
+            text = "".join(map(chr, np.unique(codes[classes < 0]).tolist()))
+            self._learn(text, [_matches(atom, text) for atom in self._atoms])
+            classes = self._known[codes].astype(np.int64)
+        return classes
+
+    def _learn(self, text: str, columns: list[NDArray[np.bool_]]) -> None:
+        """Classify new characters by which atoms match them; ``columns`` has one array for each atom."""
         rows = np.packbits(np.array(columns, dtype=bool).reshape(len(columns), len(text)), axis=0)
         signatures, first, inverse = np.unique(rows.T, axis=0, return_index=True, return_inverse=True)
-        numbers = np.zeros(len(signatures), dtype=np.int64)
+        numbers = np.zeros(len(signatures), dtype=np.int16)
         for i in np.argsort(first).tolist():
             key = signatures[i].tobytes()
             if key not in self._by_signature:
                 self._by_signature[key] = len(self.representatives)
                 self.representatives.append(text[first[i]])
             numbers[i] = self._by_signature[key]
-        classes: NDArray[np.int64] = numbers[inverse.reshape(-1)]
-        return classes
+        self._known[np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)] = numbers[inverse.reshape(-1)]
 
 
 def splitter_of(description: dict[str, Any] | None) -> Splitter:
@@ -174,7 +168,11 @@ def pattern_atoms(pattern: str) -> list[str]:
         char = pattern[i]
         if char == "(":
             i, flag = _group_opening(pattern, i, folded[-1])
-            folded.append(flag)
+            if pattern[i : i + 1] == ")":  # nothing in it, or a setting for the rest of the group around it
+                folded[-1] = flag
+                i += 1
+            else:
+                folded.append(flag)
         elif char == ")":
             folded.pop()
             i += 1
@@ -247,18 +245,26 @@ def _cased(atom: str, folded: bool) -> str:
     return f"(?i:{atom})" if folded else atom
 
 
-def _matcher(atom: str) -> Callable[[str], NDArray[np.bool_]]:
-    """A function that tells which characters of a text match ``atom``, by the tokenizer library's own engine."""
+def _matches(atom: str, text: str) -> NDArray[np.bool_]:
+    """Which characters of a text match ``atom``, by the tokenizer library's own engine: bool ``(len(text),)``."""
     if len(atom) == 1 and atom != ".":
-        return lambda text: np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32) == ord(atom)
+        equal: NDArray[np.bool_] = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32) == ord(atom)
+        return equal
     from tokenizers import Regex, pre_tokenizers
 
-    removal = pre_tokenizers.Split(Regex(f"(?:{atom})+"), "removed")
+    found = np.ones(len(text), dtype=bool)
+    for _, (start, end) in pre_tokenizers.Split(Regex(f"(?:{atom})+"), "removed").pre_tokenize_str(text):
+        found[start:end] = False
+    return found
 
-    def matches(text: str) -> NDArray[np.bool_]:
-        found = np.ones(len(text), dtype=bool)
-        for _, (start, end) in removal.pre_tokenize_str(text):
-            found[start:end] = False
-        return found
 
-    return matches
+@cache
+def _sample() -> str:
+    """The characters that are classified at once: the basic plane, and some of all others."""
+    basic = (code for code in range(_PLANE) if code not in _SURROGATES)
+    return "".join(map(chr, chain(basic, range(_PLANE, 0x110000, _ASTRAL_STEP))))
+
+
+@lru_cache(maxsize=256)
+def _matches_in_sample(atom: str) -> NDArray[np.bool_]:
+    return _matches(atom, _sample())

@@ -105,7 +105,7 @@ class Tokenizer:
         context = self.canonical.start
         for place, token in enumerate(tokens):
             after = self.canonical.advance(context, self._checked(token))
-            if after is None:
+            if after is None or (place == 0 and not self._begins(token)):
                 raise ValueError(
                     f"token {token} at place {place} may not follow {list(tokens[:place])}: "
                     "the tokenizer produces no such sequence"
@@ -113,6 +113,8 @@ class Tokenizer:
             context = after
         allowed = np.zeros(self.size, dtype=bool)
         allowed[self.vocabulary.order] = self.canonical.allowed(context)
+        if not tokens:
+            allowed &= [self._begins(token) for token in range(self.size)]
         return allowed
 
     def canonical_heads(self, text: Text) -> list[tuple[tuple[int, ...], bytes]]:
@@ -133,6 +135,11 @@ class Tokenizer:
         encoder = Encoder.from_str(json.dumps(description))
         encoder.encode_special_tokens = True
         return encoder
+
+    def _begins(self, token: int) -> bool:
+        """Whether the token can spell the beginning of a text, the prefix included."""
+        data = self._file.token_bytes[token]
+        return data.startswith(self.prefix[: len(data)])
 
     def _checked(self, token: int) -> int:
         if not 0 <= token < self.size:

@@ -1,0 +1,63 @@
+"""Tokenizers of real models against their own ``encode``; skipped where the shared data is not."""
+
+import json
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+
+from bytelm.tokens.tokenizer import Tokenizer
+from tokens.judge import Judge, counterexamples
+from tokens.tiny import adversarial
+
+FOLDERS = [
+    *("models/stories260K", "models/smollgpt-wine", "models/pycode-bpe4k"),
+    *("tokenizers/gpt2", "tokenizers/llama2", "tokenizers/mistral-v3"),
+]
+CUTS = 330
+
+
+@pytest.fixture(scope="module")
+def texts(shared: Path) -> list[str]:
+    corpora = shared / "data" / "corpora"
+    found = [path.read_text(encoding="utf-8") for path in sorted(corpora.rglob("*.txt"))]
+    stories = json.loads((corpora / "tinystories" / "tinystories_1000.json").read_text(encoding="utf-8"))
+    return [*found, "\n".join(map(str, stories))]
+
+
+@pytest.fixture(scope="module", params=FOLDERS)
+def tokenizer(shared: Path, request: pytest.FixtureRequest) -> Tokenizer:
+    return Tokenizer(shared / "data" / request.param)
+
+
+def test_heads_are_complete_and_sound_at_random_cuts(tokenizer: Tokenizer, texts: list[str]) -> None:
+    judge, random, cuts = Judge(tokenizer), Random(2), 0
+    while cuts < CUTS:
+        text = random.choice(texts)
+        start = random.randrange(len(text))
+        piece = text[start : start + random.randint(1, 30)] if random.random() < 0.6 else adversarial(random)
+        if "▁" in piece:
+            continue  # SentencePiece reads the mark itself as a space
+        assert counterexamples(judge, piece, range(len(piece.encode()) + 2)) == []
+        cuts += len(piece.encode()) + 1
+
+
+def test_tokens_spell_the_text_that_they_encode(tokenizer: Tokenizer, texts: list[str]) -> None:
+    for text in texts:
+        piece = text[:2000].replace("▁", "")
+        spelled = b"".join(map(tokenizer.token_bytes, tokenizer.encode(piece)))
+        assert spelled == tokenizer.prefix + piece.encode()
+
+
+def test_the_mask_says_what_advancing_does(tokenizer: Tokenizer, texts: list[str]) -> None:
+    rule, random = tokenizer.canonical, Random(5)
+    context = rule.start
+    for token in tokenizer.encode(random.choice(texts)[:60].replace("▁", ""))[:6]:
+        advanced = rule.advance(context, token)
+        assert advanced is not None
+        context = advanced
+        allowed = rule.allowed(context)
+        sample = random.sample(range(tokenizer.vocabulary.size), 400)
+        one_by_one = [rule.advance(context, int(tokenizer.vocabulary.order[index])) is not None for index in sample]
+        assert allowed[np.array(sample)].tolist() == one_by_one
