@@ -31,6 +31,19 @@ def test_scores_are_right_to_the_tolerance(case: Case, text: bytes, tolerance: f
     assert largest_gap(scores, np.diff(along)) <= np.log1p(tolerance) + NATS
 
 
+@settings(max_examples=100)
+@given(cases(pairs=True), texts(2, 1), texts(5), tolerances, strides)
+def test_a_prefix_keeps_the_certificate(
+    case: Case, prefix: bytes, text: bytes, tolerance: float, lengths: list[int]
+) -> None:
+    """The bounds are of the text given the prefix, so the probability of the prefix must be known exactly."""
+    joint = joint_of(case, prefix + text)
+    assume(total(joint) > -np.inf)
+    conditional = joint - total(joint_of(case, prefix))
+    for state in ways_to(case, tolerance, text, lengths, prefix):
+        check_certificate(state, conditional, tolerance)
+
+
 @settings(max_examples=40)
 @given(cases(pairs=True), texts(7, 2), st.sampled_from([1e-6, 0.1, 0.5]))
 def test_a_pruned_head_comes_back(case: Case, text: bytes, tolerance: float) -> None:
@@ -64,15 +77,16 @@ def test_a_tolerance_saves_evaluations() -> None:
     assert sum(pending) >= 5
 
 
-@settings(max_examples=60)
-@given(cases(pairs=False), texts(5), st.sampled_from([1e-9, 1e-3, 0.1]))
-def test_every_segmentation_gives_a_lower_bound(case: Case, text: bytes, tolerance: float) -> None:
+@settings(max_examples=100)
+@given(cases(pairs=False), texts(2), texts(5), st.sampled_from([1e-6, 0.1, 0.5]))
+def test_every_segmentation_gives_a_lower_bound(case: Case, prefix: bytes, text: bytes, tolerance: float) -> None:
     """What is dropped makes the probability too low, never too high, and is counted."""
-    joint = joint_of(case, text)
+    joint = joint_of(case, prefix + text)
     assume(total(joint) > -np.inf)
-    state = case.model(tolerance).prefill(text)
-    assert state.logprob <= total(joint) + NATS
+    truth = total(joint) - total(joint_of(case, prefix))
+    state = case.model(tolerance, prefix).prefill(text)
+    assert state.logprob <= truth + NATS
     assert 0 <= state.dropped < 1
     assert abs(np.exp(state.logprobs()).sum() - 1) <= 1e-12
     if state.dropped == 0:
-        assert abs(state.logprob - total(joint)) <= NATS
+        assert abs(state.logprob - truth) <= NATS

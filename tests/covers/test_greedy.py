@@ -38,6 +38,8 @@ def test_greedy_is_the_best_path_at_every_tolerance(case: Case, prompt: bytes, t
 @settings(max_examples=20)
 @given(cases(pairs=True))
 def test_greedy_asks_no_more_than_stepping(case: Case) -> None:
+    """Unless some tokens are impossible: what is asked together with a pending head may turn out to weigh nothing."""
+    assume(np.isfinite(case.logprobs_of(())).all())
     quick, full = case.model(0.0), case.model(0.0)
     path = list(islice(quick.greedy(b"a"), 5))
     state = full.prefill(b"a")

@@ -99,9 +99,9 @@ def test_characters_of_one_class_are_cut_alike(name: str) -> None:
     random = Random(name)
     codes = [*range(0xD800), *range(0xE000, 0x20000)]
     alike: dict[int, list[str]] = {}
-    for char in map(chr, random.sample(codes, 4000)):
+    for char in map(chr, random.sample(codes, 1000)):
         alike.setdefault(int(classes.of(char)[0]), []).append(char)
-    for _ in range(400):
+    for _ in range(200):
         text = adversarial(random)
         others = "".join(random.choice(alike.get(c, [char])) for c, char in zip(classes.of(text), text, strict=True))
         assert splitter.borders(text) == splitter.borders(others), (text, others)

@@ -84,7 +84,7 @@ NAMES = [
 def test_heads_are_complete_and_sound_at_every_cut(made: Callable[[str], Made], name: str) -> None:
     tokenizer, pieces = made(name)
     judge, random, cuts = Judge(tokenizer), Random(name), 0
-    while cuts < 200:
+    while cuts < 150:
         text = adversarial(random, pieces=pieces)
         assert counterexamples(judge, text, range(len(text.encode()) + 2)) == []
         cuts += len(text.encode()) + 1
@@ -94,13 +94,13 @@ def test_heads_are_complete_and_sound_at_every_cut(made: Callable[[str], Made], 
 def test_allowed_next_is_the_tokenizers_verdict_on_every_token(made: Callable[[str], Made], name: str) -> None:
     tokenizer, pieces = made(name)
     judge, random = Judge(tokenizer), Random(name)
-    for _ in range(4):
+    for _ in range(3):
         ids = judge.encode(adversarial(random, longest=3, pieces=pieces))
         head = ids[: random.randint(0, len(ids))]
         allowed = tokenizer.allowed_next(head)
         for token in range(tokenizer.size):
             words = tokenizer.token_bytes(token)
-            tries = 10**6 if allowed[token] else 400
+            tries = 10**6 if allowed[token] else 150
             verdict = bool(words) and judge.produces((*head, token), b"", tries=tries)
             assert bool(allowed[token]) == verdict, (head, judge.spell(head), token, words)
 
@@ -110,7 +110,7 @@ def test_every_text_of_a_few_characters_agrees(made: Callable[[str], Made], name
     """Brute force: all beginnings of encodings of all texts up to a length over an alphabet."""
     tokenizer, _ = made(name)
     judge, rule = Judge(tokenizer), tokenizer.canonical
-    length, alphabet = (5, " a1's\n") if tokenizer.prefix == b"" else (5, " aés")
+    length, alphabet = (5, " aés") if name.startswith("sentencepiece") else (5, " a1's")
     following: dict[tuple[int, ...], set[int]] = {(): set()}
     for text in map("".join, chain_of_products(alphabet, length)):
         ids = judge.encode(text)
@@ -140,7 +140,7 @@ def chain_of_products(alphabet: str, length: int) -> list[tuple[str, ...]]:
 def test_the_mask_says_what_advancing_does(made: Callable[[str], Made], name: str) -> None:
     tokenizer, _ = made(name)
     rule, random = tokenizer.canonical, Random(name)
-    for _ in range(6):
+    for _ in range(4):
         context = rule.start
         while context is not None:
             allowed = rule.allowed(context)

@@ -183,9 +183,14 @@ class CoverState:
 
 
 def begin(weigher: Weigher, tolerance: float, prefix: bytes) -> CoverState:
-    """The state before any text, conditioned on the bytes that the tokenizer puts before every text."""
+    """The state before any text, conditioned on the bytes that the tokenizer puts before every text.
+
+    Their probability divides every other one, so it must be exact, or the quotients would bound nothing. Behind a
+    single byte it is, whatever the tolerance, unless heads were dropped: all pending ones stand at its end.
+    """
     lattice = begin_lattice(weigher.rule)
-    state = _settled(weigher, tolerance, lattice, _anew(lattice), 0.0, True, b"", 0.0)
+    first = tolerance if not prefix or (weigher.rule.heads_die and len(prefix) == 1) else 0.0
+    state = _settled(weigher, first, lattice, _anew(lattice), 0.0, True, b"", 0.0)
     if not prefix:
         return state
     after = state.advance(prefix)

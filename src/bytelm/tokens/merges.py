@@ -76,40 +76,37 @@ class Merges:
         latest, lefts = -1, set[int]()
         for turn, (rank, a, b) in enumerate(self._turns(ranked)):
             self._rank[a, b] = turn
-            if self._crossed(a, b, turn):
-                continue
-            if rank > latest:
+            result = ranked[a, b][1]
+            early = rank < latest
+            if not early:
                 latest, lefts = rank, {a}
-            elif b in lefts:
+            if (self.reachable[result] and not early) or self._crossed(a, b, turn):
+                continue
+            if early and b in lefts:
                 raise ValueError(
                     f"merge {rank} of the tokenizer comes before merge {latest} that makes one of its parts, and "
                     'which goes first depends on the text; load the model with segmentation="all"'
                 )
-            else:
-                lefts.add(a)
-            result = ranked[a, b][1]
+            lefts.add(a)
             if not self.reachable[result]:
                 self._left[result], self._right[result], self._made_at[result] = a, b, turn
                 self.reachable[result] = True
 
     def _turns(self, ranked: Mapping[tuple[int, int], tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
         """The merges, as (rank, left, right), lowest rank first among those whose parts are reachable by then."""
-        ready: list[tuple[int, int, int]] = []
         waiting: dict[int, list[tuple[int, int, int]]] = {}
-        offered = [(rank, a, b) for (a, b), (rank, _) in ranked.items()]
-        while offered or ready:
-            for merge in offered:
-                missing = next((part for part in merge[1:] if not self.reachable[part]), None)
-                if missing is None:
-                    heappush(ready, merge)
-                else:
-                    waiting.setdefault(missing, []).append(merge)
-            if not ready:
-                return
-            rank, a, b = heappop(ready)
-            yield rank, a, b
-            result = ranked[a, b][1]
-            offered = waiting.pop(result, []) if self.reachable[result] else []
+        for merge in sorted((rank, a, b) for (a, b), (rank, _) in ranked.items()):
+            ready = [merge]
+            while ready:
+                rank, a, b = heappop(ready)
+                missing = a if not self.reachable[a] else b
+                if not self.reachable[missing]:
+                    waiting.setdefault(missing, []).append((rank, a, b))
+                    continue
+                yield rank, a, b
+                result = ranked[a, b][1]
+                for released in waiting.pop(result, ()) if self.reachable[result] else ():
+                    heappush(ready, released)
 
     def _stands_uncrossed(self, left: int, right: int) -> bool:
         return not self._crossed(left, right, NEVER)
