@@ -1,0 +1,80 @@
+"""The README's examples are run, and what it shows is what comes out (figures aside, which differ between machines)."""
+
+import doctest
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from bytelm.cli.main import main
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MADE = {"make demo": "bytelm demo"}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[tuple[str, str]]:
+    found = []
+    for block in blocks("console"):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            found.append((command, output))
+    return found
+
+
+def shape(output: str) -> list[str]:
+    """The lines without what depends on the machine: figures, and the lengths of bars."""
+    masked = re.sub(r"[█▉▊▋▌▍▎▏]+", "#", re.sub(r"[-\d][\d.,]*", "0", output))
+    lines = [re.sub(r"\s+", " ", line).strip() for line in masked.splitlines()]
+    return [line for line in lines if line and "bytes/s" not in line]
+
+
+def test_python_examples() -> None:
+    test = doctest.DocTestParser().get_doctest("\n".join(blocks("pycon")), {}, "README.md", "README.md", 0)
+    assert len(test.examples) > 10
+    report: list[str] = []
+    results = doctest.DocTestRunner().run(test, out=report.append)
+    assert results.failed == 0, "".join(report)
+
+
+@pytest.mark.parametrize(("command", "output"), commands())
+def test_command_examples(
+    command: str, output: str, capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    program, *arguments = shlex.split(MADE.get(command, command))
+    assert program == "bytelm"
+    assert main(arguments) == 0
+    found = capsysbinary.readouterr().out.decode()
+    assert shape(found) == shape(output)
+
+
+def test_links_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert len(links) > 5
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_speed_table_is_what_was_measured() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "speed.json").read_text(encoding="utf-8"))["models"]
+    rows = re.findall(r"^\| `(\w[\w-]*)`[^|]*\| (\d+) \| (\d+) \| \*\*([\d.]+)\*\*", README, flags=re.MULTILINE)
+    assert [name for name, *_ in rows] == list(measured)
+    for name, reference, rate, ratio in rows:
+        generate = measured[name]["generate"]
+        assert float(reference) == round(generate["transformers"]["bytes_per_second"]["median"])
+        assert float(rate) == round(generate["greedy"]["bytes_per_second"]["median"])
+        assert float(ratio) == round(generate["greedy"]["ratio"]["median"], 2)
+
+
+def test_the_losses_are_what_was_measured() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "speed.json").read_text(encoding="utf-8"))["models"].values()
+    stepping = sorted(round(model["generate"]["step 1e-6"]["ratio"]["median"], 2) for model in measured)
+    scoring = sorted(round(model["score"]["bytelm 1e-6"]["ratio"]["median"], 2) for model in measured)
+    assert f"{stepping[0]} to {stepping[-1]} of transformers" in README
+    assert f"{scoring[0]} to {scoring[-1]} of one token-level" in README
