@@ -27,7 +27,7 @@ def load(
     *,
     segmentation: str = "canonical",
     tolerance: float | None = None,
-    begin: Sequence[int] | None = None,
+    begin: Sequence[int] | int | None = None,
     dtype: str | None = None,
     device: str | None = None,
 ) -> TokenizedLM:
@@ -38,7 +38,7 @@ def load(
         segmentation: ``"canonical"`` for the token sequences that the tokenizer itself produces, ``"all"`` for all.
         tolerance: the part of the probability that may be left unknown, certified for ``"canonical"``; 1e-6 there
             by default, 1e-4 for ``"all"``.
-        begin: the ids that every text begins with; by default the begin token that the tokenizer names, else its
+        begin: the id or ids that every text begins with; by default the begin token that the tokenizer names, else its
             end token.
         dtype: ``"float32"``, ``"bfloat16"`` or ``"float16"``; by default float32 on a CPU and the checkpoint's own
             elsewhere.
@@ -156,8 +156,9 @@ def _first_line(error: Exception) -> str:
     return next((line for line in plain.splitlines() if line.strip()), type(error).__name__).strip()
 
 
-def _begin_tokens(begin: Sequence[int] | None, viewed: Tokenizer, size: int) -> tuple[int, ...]:
+def _begin_tokens(begin: Sequence[int] | int | None, viewed: Tokenizer, size: int) -> tuple[int, ...]:
     if begin is not None:
+        begin = [begin] if isinstance(begin, int) else begin
         wrong = [token for token in begin if not 0 <= token < size]
         if not begin or wrong:
             raise ValueError(f"begin takes at least one token id from 0 to {size - 1}, got {list(begin)}")

@@ -75,6 +75,7 @@ def test_no_prompt_on_a_terminal(capsysbinary: Capture, monkeypatch: pytest.Monk
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), "'utf-8' codec can't decode byte 0xff"),
         (MemoryError(), "out of memory; give a shorter text or a smaller model"),
         (OSError(), "OSError"),
+        (FloatingPointError("the logits are NaN"), "the logits are NaN"),
     ],
 )
 def test_an_error_of_the_loader(capsysbinary: Capture, loading: FakeLoading, raised: Exception, message: str) -> None:

@@ -85,7 +85,8 @@ def test_every_segmentation_gives_a_lower_bound(case: Case, prefix: bytes, text:
     assume(total(joint) > -np.inf)
     truth = total(joint) - total(joint_of(case, prefix))
     state = case.model(tolerance, prefix).prefill(text)
-    assert state.logprob <= truth + NATS
+    assert -np.inf < state.logprob <= truth + NATS
+    assert np.isfinite(case.model(tolerance, prefix).score(text)).all()
     assert 0 <= state.dropped < 1
     assert abs(np.exp(state.logprobs()).sum() - 1) <= 1e-12
     if state.dropped == 0:

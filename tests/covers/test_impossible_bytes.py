@@ -10,7 +10,7 @@ from bytelm.covers.judges import judge
 from bytelm.covers.model import TokenizedLM
 from bytelm.engines.table import random_table
 from bytelm.protocol import END
-from bytelm.tokens.utf8 import split_tail
+from bytelm.utf8 import split_tail
 from covers.comparing import NATS, joint_of, largest_gap, total
 from covers.random_models import Case, table
 from covers.tiny_tokenizers import KINDS, TinyTokenizer, tiny_tokenizer

@@ -94,6 +94,18 @@ def test_the_bounds_contain_what_full_passes_say(name: str, tolerance: float, sh
         state = state.advance(text[i : i + 1])
 
 
+def test_a_surprise_is_possible_with_every_segmentation(shared: Path) -> None:
+    """After ``ti`` all but ``time`` was given up; the ``q`` brings it back."""
+    text = b"Once upon a tiqe, there"
+    loaded = (
+        bytelm.load(directory(shared, "stories260K"), segmentation="all", tolerance=tolerance, device="cpu")
+        for tolerance in (1e-4, 1e-8)
+    )
+    coarse, fine = (model.score(text) for model in loaded)
+    assert np.isfinite(coarse).all()
+    assert largest_gap(coarse, fine) <= 0.01
+
+
 def test_windows_of_a_long_text(shared: Path) -> None:
     """Beyond the context of 32 tokens both engines see the same windows, the judge without caches."""
     path = directory(shared, "smollgpt-wine")

@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bytelm.decoding.characters import unfinished, whole_characters
+from bytelm.decoding.characters import whole_characters
+from bytelm.utf8 import unfinished
 
 # Bytes that begin, continue and spoil characters, more often than uniform ones would.
 tricky = st.lists(

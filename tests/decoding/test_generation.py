@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bytelm.decoding.characters import unfinished
 from bytelm.decoding.generation import generate, stream
 from bytelm.decoding.sampling import Sampling, choose
 from bytelm.model import ByteLM
 from bytelm.protocol import END, SYMBOLS, State
+from bytelm.utf8 import unfinished
 from decoding.byte_models import MarkovState, markov, scripted
 from decoding.test_characters import character_spans
 

@@ -12,7 +12,7 @@ from unicodedata import category
 
 from bytelm.tokens.lattice import advance_lattice, begin_lattice
 from bytelm.tokens.tokenizer import Tokenizer
-from bytelm.tokens.utf8 import split_tail
+from bytelm.utf8 import split_tail
 
 CHARACTERS = ("", "a", " ", "\n", "1", ".", "'", "é", "中", "😀", "A", "\t", "s", "l", "\r", "\u0301", "٣", "\u3000")
 """Continuations of one character that patterns are likely to tell apart."""

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bytelm.tokens.spelling import ByteFallback
-from bytelm.tokens.utf8 import completions, split_tail
+from bytelm.utf8 import completions, split_tail
 
 CHARACTERS = "aé中😀ÿ\u07ff\u0800\uffff"
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bytelm.tokens.utf8 import completions, split_tail
+from bytelm.utf8 import completions, split_tail
 
 CHARACTERS = [code for code in range(0x110000) if not 0xD800 <= code < 0xE000]
 EDGES = bytes.fromhex("00 41 7f 80 8f 90 9f a0 bf c0 c1 c2 df e0 e1 ec ed ee ef f0 f1 f3 f4 f5 ff")

@@ -41,7 +41,7 @@ def _joint(
 ) -> FloatArray:
     """``P(rest, symbol | tokens)`` for every symbol, float64 ``(257,)``."""
     joint = np.zeros(SYMBOLS)
-    candidates = [int(token) for token in rule.vocabulary.order[rule.allowed(context)]]
+    candidates = [token for token in rule.vocabulary.order[rule.allowed(context)].tolist() if token not in end_tokens]
     ends = list(end_tokens) if rule.may_end(context) else []
     probabilities = np.exp(logprobs_of(tokens))
     total = probabilities[candidates + ends].sum()

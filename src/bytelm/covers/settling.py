@@ -10,13 +10,13 @@ place: they can be evaluated later, when the bytes that came since have killed t
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from bytelm.covers.weighing import Evaluation, Weigher
 from bytelm.heads import Head
-from bytelm.tokens.lattice import Cursor, Lattice, TextHead
+from bytelm.tokens.lattice import Cursor, TextHead
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def settle(weigher: Weigher, cursors: Iterable[Cursor], weights: Weights, tolera
     cursors = tuple(cursors)
     forest = _plant(cursors, weights, weigher)
     evaluated = {c.head: weights.evaluated[c.head] for c in cursors if c.head in weights.evaluated}
-    while chosen := _heavy(forest.pending, _logknown(cursors, evaluated), tolerance):
+    while chosen := _heavy(forest.pending, logknown(cursors, evaluated), tolerance):
         heads = sorted((head for top in chosen for head in forest.trunk(top)), key=lambda head: head.depth)
         for head, (masses, end) in zip(heads, weigher.evaluate(heads), strict=True):
             evaluation = Evaluation(forest.pending.pop(head), masses, end)
@@ -76,19 +76,16 @@ def settle(weigher: Weigher, cursors: Iterable[Cursor], weights: Weights, tolera
     return Weights(evaluated, forest.pending)
 
 
-def prune(lattice: Lattice, weights: Weights) -> tuple[Lattice, Weights, float]:
-    """Give up the pending heads, where they would live on for ever (``segmentation="all"``).
-
-    Returns:
-        the lattice and the weights without them, and the share of the mass that they had.
-    """
-    cursors = tuple(cursor for cursor in lattice.cursors if cursor.head in weights.evaluated)
-    pending = np.array([weight for weight in weights.pending.values() if weight > -np.inf])
-    if not pending.size:
-        return replace(lattice, cursors=cursors), Weights(weights.evaluated, {}), 0.0
-    logknown = _logknown(cursors, weights.evaluated)
-    shares = np.exp(pending - np.logaddexp(logknown, np.logaddexp.reduce(pending)))
-    return replace(lattice, cursors=cursors), Weights(weights.evaluated, {}), float(shares.sum())
+def logknown(cursors: Iterable[Cursor], evaluated: Mapping[TextHead, Evaluation]) -> float:
+    """The log of the mass of the covers below evaluated heads."""
+    known = -np.inf
+    for head, low, high in cursors:
+        found = evaluated.get(head)
+        if found is not None:
+            whole = low == 0 and high == len(found.masses)
+            mass = 1.0 if whole else float(found.masses[low:high].sum())
+            known = np.logaddexp(known, found.logweight + np.log(mass)) if mass > 0 else known
+    return float(known)
 
 
 def _plant(cursors: Iterable[Cursor], weights: Weights, weigher: Weigher) -> _Forest:
@@ -114,23 +111,11 @@ def _plant(cursors: Iterable[Cursor], weights: Weights, weigher: Weigher) -> _Fo
     return forest
 
 
-def _logknown(cursors: Iterable[Cursor], evaluated: Mapping[TextHead, Evaluation]) -> float:
-    """The log of the mass of the covers below evaluated heads."""
-    known = -np.inf
-    for head, low, high in cursors:
-        found = evaluated.get(head)
-        if found is not None:
-            whole = low == 0 and high == len(found.masses)
-            mass = 1.0 if whole else float(found.masses[low:high].sum())
-            known = np.logaddexp(known, found.logweight + np.log(mass)) if mass > 0 else known
-    return float(known)
-
-
-def _heavy(pending: Mapping[TextHead, float], logknown: float, tolerance: float) -> list[TextHead]:
+def _heavy(pending: Mapping[TextHead, float], logmass: float, tolerance: float) -> list[TextHead]:
     """The pending heads to evaluate; what is left over weighs at most ``tolerance`` times what is known."""
     if tolerance == 0:
         return [head for head, weight in pending.items() if weight > -np.inf]
     if not pending:
         return []
-    limit = logknown + np.log(tolerance / len(pending))
+    limit = logmass + np.log(tolerance / len(pending))
     return [head for head, weight in pending.items() if weight > limit]

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bytelm.covers.settling import Weights, prune, settle
+from bytelm.covers.beam import advance_beam, prune
+from bytelm.covers.settling import Weights, settle
 from bytelm.covers.weighing import Weigher, log
 from bytelm.decoding.ranking import top_symbols
 from bytelm.protocol import END, SYMBOLS, FloatArray, Text, as_bytes
@@ -114,10 +115,11 @@ class CoverState:
     def advance(self, text: Text) -> "CoverState":
         """The state after ``text`` more bytes. Any bytes are accepted; impossible ones make ``logprob`` -inf."""
         data = as_bytes(text)
+        if self._weigher.rule.heads_die:
+            return self._stride(data)
         state = self
-        strides = [data] if self._weigher.rule.heads_die else [data[i : i + 1] for i in range(len(data))]
-        for stride in strides:
-            state = state._stride(stride)
+        for byte in data:
+            state = state._step(byte)
         return state
 
     def refined(self, tolerance: float) -> "CoverState":
@@ -149,6 +151,16 @@ class CoverState:
             lattice = after
         shown = (self._shown + data)[-_REMEMBERED:]
         return _settled(self._weigher, self._tolerance, lattice, weights, logbase, possible, shown, self.dropped)
+
+    def _step(self, byte: int) -> "CoverState":
+        """The state after one byte, where heads do not die and those not worth evaluating are given up."""
+        lattice, weights = advance_beam(self._weigher, self._lattice, self._weights, self._tolerance, byte)
+        if not lattice.cursors:
+            return self._stride(bytes([byte]))
+        shown = (self._shown + bytes([byte]))[-_REMEMBERED:]
+        return _settled(
+            self._weigher, self._tolerance, lattice, weights, self._logbase, self._possible, shown, self.dropped
+        )
 
     @cached_property
     def _following(self) -> NextBytes:

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bytelm.engines.protocol import TokenModel
 from bytelm.protocol import FloatArray
@@ -37,7 +39,7 @@ class Weigher:
     Attributes:
         rule: which token sequences count.
         model: the token model.
-        end_tokens: the ids that end a text.
+        end_tokens: the ids that end a text; they stand for no bytes, whatever the vocabulary says.
     """
 
     rule: Rule
@@ -49,8 +51,16 @@ class Weigher:
         for head, logprobs in zip(heads, self.model.evaluate(heads), strict=True):
             yield self._restrict(head, logprobs)
 
+    @cached_property
+    def _spelled_ends(self) -> NDArray[np.int64]:
+        """Where in the sorted order there are end tokens to which the vocabulary gives bytes."""
+        index = self.rule.vocabulary.index
+        found: NDArray[np.int64] = index[[token for token in self.end_tokens if token < len(index)]]
+        return found[found >= 0]
+
     def _restrict(self, head: TextHead, logprobs: FloatArray) -> tuple[FloatArray, float]:
         scores = np.where(self.rule.allowed(head.context), logprobs[self.rule.vocabulary.order], -np.inf)
+        scores[self._spelled_ends] = -np.inf
         ends = logprobs[list(self.end_tokens)] if self.rule.may_end(head.context) else np.empty(0)
         top = max(float(scores.max()), float(ends.max(initial=-np.inf)))
         if top == -np.inf:

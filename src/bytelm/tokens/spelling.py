@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bytelm.tokens.splitting import CharacterClasses
-from bytelm.tokens.utf8 import completions, split_tail
+from bytelm.utf8 import completions, split_tail
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from bytelm.tokens.borders import DEAD, BorderAutomaton
 from bytelm.tokens.merges import Merges
 from bytelm.tokens.spelling import ByteFallback, Spelling
 from bytelm.tokens.splitting import CharacterClasses
-from bytelm.tokens.utf8 import completions, split_tail
 from bytelm.tokens.vocabulary import Vocabulary
+from bytelm.utf8 import completions, split_tail
 
 _CACHE_BYTES = 64 * 2**20
 _STEPS_CACHED = 2**16
