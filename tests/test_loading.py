@@ -213,6 +213,7 @@ def test_begin_tokens(checkpoint: Path) -> None:
     with pytest.raises(ValueError, match=r"names neither a begin nor an end token; give begin=\[ids\]"):
         load(checkpoint)
     assert begin_of(load(checkpoint, begin=[0])) == (0,)
+    assert begin_of(load(checkpoint, begin=5)) == (5,)
 
 
 def test_another_beginning_is_another_model(checkpoint: Path) -> None:
