@@ -18,7 +18,6 @@ def test_order_is_sorted_by_bytes_then_by_id_and_index_is_its_inverse(words: lis
     expected = sorted((word, i) for i, word in enumerate(words) if word)
     assert vocabulary.order.tolist() == [i for _, i in expected]
     assert [vocabulary.bytes_at(k) for k in range(vocabulary.size)] == [word for word, _ in expected]
-    assert vocabulary.longest == max(map(len, words))
     for i, word in enumerate(words):
         assert vocabulary.index[i] == (vocabulary.order.tolist().index(i) if word else -1)
         assert not word or i in vocabulary.order[vocabulary.find(word)]

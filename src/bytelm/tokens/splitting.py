@@ -32,11 +32,6 @@ class Splitter:
         self.atoms = tuple(atoms)
         self._pieces = pieces
 
-    @property
-    def splits(self) -> bool:
-        """Whether any text is ever cut."""
-        return self._pieces is not None
-
     def borders(self, text: str) -> tuple[int, ...]:
         """The ends of the pre-tokens of ``text``, as character counts; the last one is the length of the text."""
         if not text:

@@ -46,7 +46,6 @@ class Vocabulary:
         self._blob = np.frombuffer(b"".join(self._sorted), dtype=np.uint8)
         lengths = np.array([len(data) for data in self._sorted], dtype=np.int64)
         self._offsets = np.cumsum(lengths) - lengths
-        self.longest = int(lengths.max())
         self._first_byte = self._edges(0, self.size, 0)
 
     def bytes_at(self, index: int) -> bytes:
