@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 
 from bytelm.protocol import END, SYMBOLS, FloatArray
-from bytelm.tokens.reading import SPACE_MARK
+from bytelm.tokens.normalizing import SPACE_MARK
 from covers.random_models import LogprobsOf
 from covers.tiny_tokenizers import LONGEST, TinyTokenizer
 

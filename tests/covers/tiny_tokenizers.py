@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from bytelm.tokens.reading import SPACE_MARK, byte_characters
+from bytelm.tokens.huggingface import byte_characters
+from bytelm.tokens.normalizing import SPACE_MARK
 from bytelm.tokens.tokenizer import Tokenizer
 
 END_NAMES = ("</s>", "<|stop|>")

@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 
 from bytelm.tokens.borders import DEAD, BorderAutomaton
-from bytelm.tokens.splitting import CharacterClasses, Splitter, pattern_atoms, splitter_of
+from bytelm.tokens.classes import CharacterClasses
+from bytelm.tokens.patterns import pattern_atoms
+from bytelm.tokens.splitting import Splitter, splitter_of
 from tokens.tiny import CASED, PATTERNS, adversarial
 
 Split = dict[str, Any]
+MAPPING: Split = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}
+
+
+def split_by(text: str, behavior: str = "Isolated") -> Split:
+    return {"type": "Split", "pattern": {"String": text}, "behavior": behavior, "invert": False}
 
 
 def splitting(pattern: str) -> Splitter:
@@ -23,8 +30,8 @@ MORE_PATTERNS = {**PATTERNS, "behind": r"(?<=a)\S+|\s?[^\s]", "lazy": r"\w+?(?=\
 @pytest.fixture(params=list(MORE_PATTERNS), scope="module")
 def learned(request: pytest.FixtureRequest) -> tuple[Splitter, CharacterClasses, BorderAutomaton]:
     splitter = splitting(MORE_PATTERNS[request.param])
-    classes = CharacterClasses(splitter)
-    return splitter, classes, BorderAutomaton(splitter, classes)
+    classes = CharacterClasses(splitter.atoms)
+    return splitter, classes, BorderAutomaton(splitter, classes.representatives)
 
 
 def test_the_borders_of_every_text_are_possible_at_every_cut(
@@ -85,8 +92,8 @@ def test_stepping_many_states_is_stepping_each(learned: tuple[Splitter, Characte
 def test_a_class_first_seen_later_is_learned() -> None:
     """Sixteen classes fit into the table at first; more of them make it grow."""
     splitter = splitting("|".join("abcdefghijklmnopqrstu"))
-    classes = CharacterClasses(splitter)
-    automaton = BorderAutomaton(splitter, classes)
+    classes = CharacterClasses(splitter.atoms)
+    automaton = BorderAutomaton(splitter, classes.representatives)
     last = int(classes.of("u")[0])
     assert automaton.step(automaton.start, last, True) != DEAD
     assert automaton.step_all(np.array([automaton.start], dtype=np.int32), np.array([last]), False).tolist() != []
@@ -95,7 +102,7 @@ def test_a_class_first_seen_later_is_learned() -> None:
 @pytest.mark.parametrize("name", list(MORE_PATTERNS))
 def test_characters_of_one_class_are_cut_alike(name: str) -> None:
     splitter = splitting(MORE_PATTERNS[name])
-    classes = CharacterClasses(splitter)
+    classes = CharacterClasses(splitter.atoms)
     random = Random(name)
     codes = [*range(0xD800), *range(0xE000, 0x20000)]
     alike: dict[int, list[str]] = {}
@@ -108,7 +115,7 @@ def test_characters_of_one_class_are_cut_alike(name: str) -> None:
 
 
 def test_classes_of_a_range_are_those_of_its_characters() -> None:
-    classes = CharacterClasses(splitting(CASED))
+    classes = CharacterClasses(splitting(CASED).atoms)
     for start, stop in ((0x41, 0x60), (0x400, 0x460), (0x1F600, 0x1F640), (0x1D000, 0x1E000)):
         characters = "".join(map(chr, range(start, stop)))
         assert classes.of_range(range(start, stop)) == set(classes.of(characters).tolist())
@@ -141,16 +148,18 @@ def test_a_set_that_does_not_end_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "part",
+    ("parts", "message"),
     [
-        {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True},
-        {"type": "Split", "pattern": {"String": " "}, "behavior": "Removed", "invert": False},
-        {"type": "WhitespaceSplit"},
+        ([{"type": "UnicodeScripts"}], "a part 'UnicodeScripts' whose borders bytelm cannot follow"),
+        ([split_by(" ", "Removed")], "a part 'Split' whose borders bytelm cannot follow"),
+        ([{"type": "WhitespaceSplit"}], "leaves out the white space between words"),
+        ([MAPPING, {"type": "Digits", "individual_digits": True}], "a part 'Digits' behind 'ByteLevel'"),
+        ([split_by("a"), MAPPING | {"add_prefix_space": True}], "puts a space before every piece that others have cut"),
     ],
 )
-def test_a_pre_tokenizer_that_cannot_be_followed_is_an_error(part: Split) -> None:
-    with pytest.raises(ValueError, match=rf"part '{part['type']}' whose borders bytelm cannot follow.*\"all\""):
-        splitter_of({"type": "Sequence", "pretokenizers": [part]})
+def test_a_pre_tokenizer_that_cannot_be_followed_is_an_error(parts: list[Split], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        splitter_of({"type": "Sequence", "pretokenizers": parts})
 
 
 def test_without_a_pre_tokenizer_nothing_is_cut() -> None:

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from bytelm.tokens.reading import byte_characters, read_tokenizer
+from bytelm.tokens.huggingface import byte_characters
+from bytelm.tokens.reading import read_tokenizer
+from bytelm.tokens.specification import BytePairFamily
 from bytelm.tokens.tokenizer import Tokenizer
 from tokens.tiny import added, byte_level, save, sentencepiece
 
@@ -33,8 +35,9 @@ def test_merges_as_strings_and_as_pairs_read_alike(tmp_path: Path) -> None:
     (tmp_path / "5").mkdir()
     (tmp_path / "4").mkdir()
     five, four = read_tokenizer(write(tmp_path / "5", pairs)), read_tokenizer(write(tmp_path / "4", strings))
-    assert five.ranked == four.ranked
-    assert list(five.ranked.values()) == [(0, 256), (1, 257), (2, 258)]
+    assert five.family == four.family
+    assert isinstance(five.family, BytePairFamily)
+    assert list(five.family.ranked.values()) == [(0, 256), (1, 257), (2, 258)]
     assert five.token_bytes == four.token_bytes
 
 
@@ -47,7 +50,7 @@ def test_byte_level_tokens_are_read_as_bytes(tmp_path: Path) -> None:
     assert found.token_bytes[256:] == (b"ab", b" ab", "é".encode(), b"<|end|>", b"", "中 ".encode())
     assert found.token_bytes[:256] == tuple(bytes([byte]) for byte in range(256))
     assert found.fallback is None
-    assert found.prefix == b""
+    assert found.prefix == ""
 
 
 def test_tokens_beyond_the_models_are_left_out(tmp_path: Path) -> None:
@@ -64,7 +67,7 @@ def test_sentencepiece_tokens_are_read_as_bytes(tmp_path: Path) -> None:
     assert [names[i] for i in (0, 1, 2)] == [b"", b"", b""]
     assert names[3 + 0xE9] == b"\xe9"
     assert found.token_bytes[259:] == (b" a", b"aa", b" ", b"a", "é".encode())
-    assert found.prefix == b" "
+    assert found.prefix == " "
     assert found.fallback is not None
     assert found.fallback.tokens == frozenset(range(3, 259))
     assert {" ", "a", "é"} <= found.fallback.characters
@@ -73,15 +76,15 @@ def test_sentencepiece_tokens_are_read_as_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "prefix"),
     [
-        ({"normalizer": {"type": "Prepend", "prepend": "▁"}}, b" "),
-        ({"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}]}}, b""),
-        ({"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": True}}, b" "),
-        ({"pre_tokenizer": {"type": "Metaspace", "prepend_scheme": "first", "split": False}}, b" "),
-        ({"pre_tokenizer": {"type": "Metaspace", "prepend_scheme": "never", "split": False}}, b""),
-        ({"pre_tokenizer": None}, b""),
+        ({"normalizer": {"type": "Prepend", "prepend": "▁"}, "decoder": {"type": "Metaspace"}}, " "),
+        ({"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}]}}, ""),
+        ({"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": True}}, " "),
+        ({"pre_tokenizer": {"type": "Metaspace", "prepend_scheme": "first", "split": False}}, " "),
+        ({"pre_tokenizer": {"type": "Metaspace", "prepend_scheme": "never", "split": False}}, ""),
+        ({"pre_tokenizer": None}, ""),
     ],
 )
-def test_the_bytes_put_before_every_text(tmp_path: Path, change: dict[str, Any], prefix: bytes) -> None:
+def test_what_is_put_before_every_text(tmp_path: Path, change: dict[str, Any], prefix: str) -> None:
     assert read_tokenizer(write(tmp_path, byte_level(MERGES) | change)).prefix == prefix
 
 
@@ -108,9 +111,9 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
         read_tokenizer(tmp_path / "nowhere")
 
 
-def without_byte_tokens() -> dict[str, Any]:
+def with_end_of_word() -> dict[str, Any]:
     description = sentencepiece("▁a", [])
-    description["model"]["byte_fallback"] = False
+    description["model"]["end_of_word_suffix"] = "</w>"
     return description
 
 
@@ -122,11 +125,9 @@ def without_byte_tokens() -> dict[str, Any]:
         ("[]", "holds a JSON list, expected an object"),
         ("{}", "is not a tokenizer: it has no model with a vocabulary"),
         ('{"model": {"type": "BPE"}}', "it has no model with a vocabulary"),
-        ('{"model": {"type": "Unigram", "vocab": [["a", 0.0]]}}', "holds a Unigram tokenizer; bytelm reads BPE"),
-        ('{"model": {"type": "WordPiece", "vocab": {"a": 0}}}', "holds a WordPiece tokenizer"),
+        ('{"model": {"type": "WordLevel", "vocab": {"a": 0}}}', "holds a WordLevel tokenizer; bytelm reads BPE, Uni"),
         ('{"model": {"vocab": {"a": 0}}}', "holds a None tokenizer"),
-        (byte_level([(b"a", b"b")]) | {"normalizer": {"type": "Lowercase"}}, "a normalizer 'Lowercase' that bytelm"),
-        (without_byte_tokens(), "neither a byte-level BPE tokenizer nor one with byte fallback"),
+        (with_end_of_word(), r"has the end_of_word_suffix '</w>': such tokens do not say which bytes they stand for"),
     ],
 )
 def test_files_that_are_no_tokenizers_we_know_are_errors(tmp_path: Path, content: Any, message: str) -> None:

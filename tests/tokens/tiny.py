@@ -9,7 +9,7 @@ from typing import Any
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Encoder
 
-from bytelm.tokens.reading import byte_characters
+from bytelm.tokens.huggingface import byte_characters
 from bytelm.tokens.splitting import GPT2_PATTERN
 from bytelm.tokens.tokenizer import Tokenizer
 

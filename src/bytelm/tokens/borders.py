@@ -17,10 +17,14 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from bytelm.tokens.splitting import CharacterClasses, Splitter
+from bytelm.tokens.classes import IMPOSSIBLE
+from bytelm.tokens.splitting import Splitter
 
 DEAD = -1
 UNKNOWN = -2
+
+Answer = tuple[int, ...] | None
+"""The borders of a text; ``None`` if the tokenizer never sees it."""
 
 Residual = tuple[tuple[int, ...] | None, ...]
 """For every continuation: the borders it brings, counted from the end of the text, or ``None`` if it contradicts."""
@@ -38,15 +42,15 @@ class BorderAutomaton:
         may_end: for every state, whether the text may end here.
     """
 
-    def __init__(self, splitter: Splitter, classes: CharacterClasses) -> None:
+    def __init__(self, splitter: Splitter, representatives: list[str]) -> None:
         self._splitter = splitter
-        self._classes = classes
-        self._continuations = tuple(dict.fromkeys(_continuations(classes.representatives)))
+        self._representatives = representatives
+        self._continuations = tuple(dict.fromkeys(_continuations(representatives[IMPOSSIBLE + 1 :])))
         self._ids: dict[tuple[bool, Residual], int] = {}
         self._guesses: list[tuple[str, tuple[int, ...]]] = []
         self.at_border: list[bool] = []
         self.may_end: list[bool] = []
-        self._table = np.full((16, 2, max(16, len(classes.representatives))), UNKNOWN, dtype=np.int32)
+        self._table = np.full((16, 2, max(16, len(representatives))), UNKNOWN, dtype=np.int32)
         self.start = self._state("", (), self._ask(""))
 
     def step(self, state: int, character_class: int, border: bool) -> int:
@@ -74,19 +78,22 @@ class BorderAutomaton:
 
     def _learn(self, state: int, character_class: int) -> None:
         """Fill in both successors of ``state`` under a character class."""
+        if character_class == IMPOSSIBLE:
+            self._table[state, :, IMPOSSIBLE] = DEAD
+            return
         text, borders = self._guesses[state]
-        longer = text + self._classes.representatives[character_class]
+        longer = text + self._representatives[character_class]
         answers = self._ask(longer)
         for border in (False, True):
             guess = (*borders, len(longer)) if border else borders
             successor = self._state(longer, guess, answers)
             self._table[state, int(border), character_class] = successor
 
-    def _ask(self, text: str) -> list[tuple[int, ...]]:
+    def _ask(self, text: str) -> list[Answer]:
         """The borders that the pre-tokenizer gives to ``text`` before each continuation."""
         return [self._splitter.borders(text + more) for more in self._continuations]
 
-    def _state(self, text: str, borders: tuple[int, ...], answers: list[tuple[int, ...]]) -> int:
+    def _state(self, text: str, borders: tuple[int, ...], answers: list[Answer]) -> int:
         """The state of a guess: ``borders`` are all places of borders in ``text``, its end included if guessed."""
         end = len(text)
         at_border = not text or (bool(borders) and borders[-1] == end)
@@ -109,8 +116,10 @@ class BorderAutomaton:
         self._table = np.pad(self._table, padding, constant_values=UNKNOWN)
 
 
-def _later_borders(found: tuple[int, ...], end: int, borders: tuple[int, ...]) -> tuple[int, ...] | None:
+def _later_borders(found: Answer, end: int, borders: tuple[int, ...]) -> Answer:
     """The borders of ``found`` behind ``end``, if those up to ``end`` are ``borders``; otherwise ``None``."""
+    if found is None:
+        return None
     count = len(borders)
     if found[:count] != borders or (len(found) > count and found[count] <= end):
         return None

@@ -1,10 +1,11 @@
 """The rule of ``segmentation="canonical"``: only token sequences that the tokenizer itself can produce.
 
-A sequence counts if it is a prefix of ``encode(y)`` for some text ``y``. Three things decide it: the merges, inside
-a pre-token (:mod:`bytelm.tokens.merges`); the borders between pre-tokens that some continuation still makes possible
-(:mod:`bytelm.tokens.borders`); and the characters, which a token may cut but which must come out as valid UTF-8.
-They must hold together: where the borders demand a continuation that the merges forbid, the sequence ends nowhere,
-and does not count.
+A sequence counts if it is a prefix of ``encode(y)`` for some text ``y``. What decides it: the segmenter, inside a
+pre-token (:mod:`bytelm.tokens.segmenting`); the borders between pre-tokens that some continuation still makes possible
+(:mod:`bytelm.tokens.borders`); the characters, which a token may cut but which must come out as valid UTF-8 that the
+normalizer leaves alone (:mod:`bytelm.tokens.normalizing`); and the added tokens (:mod:`bytelm.tokens.added`).
+They must hold together: where the borders demand a continuation that the segmenter forbids, the sequence ends nowhere,
+and does not count (:mod:`bytelm.tokens.liveness`).
 """
 
 from functools import lru_cache
@@ -13,59 +14,73 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from bytelm.tokens.borders import DEAD, BorderAutomaton
-from bytelm.tokens.merges import Merges
+from bytelm.tokens.borders import DEAD
+from bytelm.tokens.liveness import Liveness
+from bytelm.tokens.normalizing import Normalization
 from bytelm.tokens.rules import Context
-from bytelm.tokens.spelling import ByteFallback
-from bytelm.tokens.splitting import CharacterClasses, Splitter
+from bytelm.tokens.sections import SectionAutomaton
+from bytelm.tokens.segmenting import Segment, Segmenter
 from bytelm.tokens.vocabulary import Vocabulary
-from bytelm.tokens.walks import Walks
+from bytelm.tokens.walks import Automaton, Walks
+from bytelm.utf8 import completions
 
 _MASK_CACHE_BYTES = 64 * 2**20
 _STEPS_CACHED = 2**16
+_COMPLETIONS_TRIED = 4096
 
 
 class CanonicalContext(NamedTuple):
     """What decides which tokens may follow a canonical sequence.
 
     Attributes:
-        last: the last token's id; -1 at the beginning.
-        states: the automaton's states after the last whole character, one for each guess of borders that agrees
-            with the sequence and with some text.
+        guesses: pairs of what the segmenter remembers and the automaton's state after the last whole character, one
+            for each guess of borders that agrees with the sequence and with some text.
         pending: the bytes of a character that the last tokens began and did not finish.
+        open_end: the last characters, if what follows could join them.
     """
 
-    last: int
-    states: tuple[int, ...]
+    guesses: frozenset[tuple[Segment, int]]
     pending: bytes
+    open_end: str
 
 
 class CanonicalRule:
-    """Canonical sequences of a byte-pair encoding.
+    """Canonical sequences of a tokenizer.
 
     Args:
-        vocabulary: the tokens that text can produce, sorted.
-        merges: the merges, over token ids.
-        splitter: where the pre-tokenizer cuts.
-        fallback: the byte tokens of a tokenizer that starts from characters; ``None`` for byte-level ones.
+        vocabulary: the tokens, sorted.
+        segmenter: what cuts a pre-token into tokens.
+        automaton: where pre-tokens may end.
+        walks: where tokens lead.
+        normalization: what happens to characters first.
+        added: the ids of added tokens that text produces; then ``automaton`` is a :class:`SectionAutomaton`.
     """
 
     heads_die = True
 
     def __init__(
-        self, vocabulary: Vocabulary, merges: Merges, splitter: Splitter, fallback: ByteFallback | None = None
+        self,
+        vocabulary: Vocabulary,
+        segmenter: Segmenter,
+        automaton: Automaton,
+        walks: Walks,
+        normalization: Normalization,
+        added: frozenset[int] = frozenset(),
     ) -> None:
         self.vocabulary = vocabulary
-        self._merges = merges
-        classes = CharacterClasses(splitter)
-        self._automaton = BorderAutomaton(splitter, classes)
-        self._walks = Walks(vocabulary, merges, self._automaton, classes, fallback)
-        self.start: Context = CanonicalContext(-1, (self._automaton.start,), b"")
+        self._segmenter = segmenter
+        self._automaton = automaton
+        self._walks = walks
+        self._normalization = normalization
+        self._added = added
+        self._liveness = Liveness(vocabulary, segmenter, automaton, walks)
+        self.start: Context = CanonicalContext(frozenset({(segmenter.start, automaton.start)}), b"", "")
         self._advance = lru_cache(maxsize=_STEPS_CACHED)(self._follow)
-        self._searched = lru_cache(maxsize=_STEPS_CACHED)(self._search)
         masks = max(64, _MASK_CACHE_BYTES // vocabulary.size)
-        self._reach = lru_cache(maxsize=masks)(self._living)
+        self._inside = lru_cache(maxsize=masks)(self._living_inside)
         self._allowed = lru_cache(maxsize=masks)(self._mask)
+        self._joined = lru_cache(maxsize=masks)(self._joins_wrongly)
+        self._taken = lru_cache(maxsize=_STEPS_CACHED)(self._take_added)
 
     def advance(self, context: Context, token: int) -> Context | None:
         return self._advance(context, token)
@@ -74,58 +89,96 @@ class CanonicalRule:
         return self._allowed(context)
 
     def may_end(self, context: Context) -> bool:
-        _, states, pending = cast(CanonicalContext, context)
-        return not pending and any(self._automaton.may_end[state] for state in states)
+        guesses, pending, _ = cast(CanonicalContext, context)
+        return not pending and any(self._automaton.may_end[state] for _, state in guesses)
 
     def _follow(self, context: CanonicalContext, token: int) -> CanonicalContext | None:
-        last, states, pending = context
-        if last >= 0 and not self._merges.allows(last, token):
-            states = () if pending else tuple(state for state in states if self._automaton.at_border[state])
-        ends, tail = self._walks.one(states, token, pending)
-        living = tuple(sorted(state for state in ends if self._lives(token, state, tail)))
-        return CanonicalContext(token, living, tail) if living else None
+        guesses, pending, open_end = context
+        if token in self._added:
+            states = set() if pending else {self._taken(state).get(token, DEAD) for _, state in guesses} - {DEAD}
+            after = frozenset((self._segmenter.start, state) for state in states)
+            return CanonicalContext(after, b"", "") if after else None
+        spelled = self._walks.spelled(token, pending)
+        if spelled is None or not self._normalization.holds(open_end, spelled.text):
+            return None
+        if self._normalization.joins and spelled.text:
+            open_end = self._normalization.open_end(open_end + spelled.text)
+        if spelled.tail and not self._may_complete(open_end, spelled.tail):
+            return None
+        living: set[tuple[Segment, int]] = set()
+        for segment, state in guesses:
+            segment_after = self._segmenter.advance(self._segment(segment, state, pending), token)
+            if segment_after is not None:
+                ends, tail = self._walks.one(state, token, pending)
+                living |= {(segment_after, end) for end in ends if self._liveness.lives(segment_after, end, tail)}
+        return CanonicalContext(frozenset(living), spelled.tail, open_end) if living else None
+
+    def _segment(self, segment: Segment, state: int, pending: bytes) -> Segment:
+        """What the segmenter remembers of the pre-token that goes on or begins in a state."""
+        return self._segmenter.start if self._automaton.at_border[state] and not pending else segment
 
     def _mask(self, context: CanonicalContext) -> NDArray[np.bool_]:
-        last, states, pending = context
-        across = np.zeros(self.vocabulary.size, dtype=bool)
-        inside = np.zeros(self.vocabulary.size, dtype=bool)
-        for state in states:
-            side = across if self._automaton.at_border[state] and not pending else inside
-            side |= self._reach(state, pending)
-        if last >= 0 and inside.any():
-            inside &= self._merges.allowed_after(last)[self.vocabulary.order]
-        mask = across | inside
+        guesses, pending, open_end = context
+        mask = np.zeros(self.vocabulary.size, dtype=bool)
+        for segment, state in guesses:
+            mask |= self._following(self._segment(segment, state, pending), state, pending)
+        if self._normalization.joins:
+            self._forbid_joined(mask, pending, open_end)
+        for _, state in guesses if self._added and not pending else ():
+            mask[self.vocabulary.index[list(self._taken(state))]] = True
         mask.flags.writeable = False
         return mask
 
-    def _living(self, state: int, pending: bytes) -> NDArray[np.bool_]:
-        """Which tokens may follow a state, the merges between it and them aside: bool, sorted order."""
+    def _following(self, segment: Segment, state: int, pending: bytes) -> NDArray[np.bool_]:
+        """Which tokens may follow one guess: those behind which a border may be, and those that lead to one."""
         walked = self._walks.all(state, pending)
-        reach = walked.closed.copy()
-        for index in np.flatnonzero((walked.inside != DEAD) & ~reach).tolist():
-            token, after = int(self.vocabulary.order[index]), int(walked.inside[index])
-            reach[index] = self._lives(token, after, self._walks.tail(index, pending))
+        mask: NDArray[np.bool_] = walked.closed & self._segmenter.closing(segment)
+        remaining = (walked.inside != DEAD) & self._segmenter.allowed(segment) & ~mask
+        singled_out = self._segmenter.exceptional(segment) if self._segmenter.memoryless else np.flatnonzero(remaining)
+        singled_out = singled_out[remaining[singled_out]]
+        if self._segmenter.memoryless:
+            remaining[singled_out] = False
+            mask |= remaining & self._inside(state, pending)
+        for index in singled_out.tolist():
+            after = self._segmenter.advance(segment, int(self.vocabulary.order[index]))
+            mask[index] = self._liveness.lives(after, int(walked.inside[index]), self._walks.tail(index, pending))
+        return mask
+
+    def _living_inside(self, state: int, pending: bytes) -> NDArray[np.bool_]:
+        """Which tokens may follow a state with no border behind them, what stands before them aside: sorted order."""
+        walked = self._walks.all(state, pending)
+        reach = np.zeros(self.vocabulary.size, dtype=bool)
+        for index in np.flatnonzero((walked.inside != DEAD) & ~walked.closed).tolist():
+            token = int(self.vocabulary.order[index])
+            reach[index] = self._liveness.lives(token, int(walked.inside[index]), self._walks.tail(index, pending))
         return reach
 
-    def _lives(self, token: int, state: int, tail: bytes) -> bool:
-        """Whether some text goes on from ``token`` and ``state``. Behind a border every text does."""
-        return (not tail and self._automaton.at_border[state]) or self._searched(token, state, tail)
+    def _take_added(self, state: int) -> dict[int, int]:
+        """The added tokens that may stand in a state, and the states behind them."""
+        assert isinstance(self._automaton, SectionAutomaton), "there are added tokens"
+        taken = {token: self._automaton.take(state, token) for token in self._added}
+        return {token: after for token, after in taken.items() if after != DEAD}
 
-    def _search(self, token: int, state: int, tail: bytes) -> bool:
-        """Look for tokens that may follow up to the next border."""
-        if self._walks.closes(token, state, tail):
+    def _forbid_joined(self, mask: NDArray[np.bool_], pending: bytes, open_end: str) -> None:
+        """Strike out the tokens whose characters the normalizer would join to those before them."""
+        if not pending:
+            mask[self._joined(open_end)] = False
+            return
+        for index in np.flatnonzero(mask).tolist():
+            spelled = self._walks.spelled(int(self.vocabulary.order[index]), pending)
+            assert spelled is not None, "the token was walked"
+            if not self._normalization.holds(open_end, spelled.text):
+                mask[index] = False
+
+    def _joins_wrongly(self, open_end: str) -> NDArray[np.int64]:
+        """The indices of tokens that cannot follow an open end."""
+        joining = self._walks.joining.items()
+        wrong = [index for index, text in joining if not self._normalization.holds(open_end, text)]
+        return np.array(wrong, dtype=np.int64)
+
+    def _may_complete(self, open_end: str, tail: bytes) -> bool:
+        """Whether an unfinished character can become one that does not join an open end."""
+        if not self._normalization.joins:
             return True
-        seen = {(token, state, tail)}
-        waiting = [(token, state, tail)]
-        while waiting:
-            token, state, tail = waiting.pop()
-            walked = self._walks.all(state, tail)
-            follows = self._merges.allowed_after(token)[self.vocabulary.order]
-            if (walked.closed & follows).any():
-                return True
-            for index in np.flatnonzero((walked.inside != DEAD) & follows).tolist():
-                node = (int(self.vocabulary.order[index]), int(walked.inside[index]), self._walks.tail(index, tail))
-                if node not in seen:
-                    seen.add(node)
-                    waiting.append(node)
-        return False
+        codes = completions(tail)[:_COMPLETIONS_TRIED]
+        return any(self._normalization.holds(open_end, chr(code)) for code in codes)

@@ -15,6 +15,7 @@ and one cumulative sum.
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from heapq import heappop, heappush
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,9 @@ NEVER = np.iinfo(np.int64).max // 4
 """The rank at which a whole token is consumed inside itself."""
 
 _PAIRS_CACHED = 2**18
+_TREE = ("left", "right", "made_at", "atoms", "pairs", "turns")
+
+Ranked = Mapping[tuple[int, int], tuple[int, int]]
 
 
 class Merges:
@@ -40,17 +44,37 @@ class Merges:
         ValueError: the merges are in an order that cannot be followed.
     """
 
-    def __init__(self, ranked: Mapping[tuple[int, int], tuple[int, int]], atoms: list[int], size: int) -> None:
-        self._rank: dict[tuple[int, int], int] = {}
+    def __init__(self, ranked: Ranked, atoms: list[int], size: int) -> None:
+        self._size = size
+        self._rank: dict[int, int] = {}
         self._left = np.full(size, -1, dtype=np.int64)
         self._right = np.full(size, -1, dtype=np.int64)
         self._made_at = np.full(size, -1, dtype=np.int64)
         self.reachable = np.zeros(size, dtype=bool)
         self.reachable[atoms] = True
+        self._prepare_pairs()
         self._grow_trees(ranked)
-        self._stands = lru_cache(maxsize=_PAIRS_CACHED)(self._stands_uncrossed)
         self._walk_forest()
         self._index_merges()
+
+    @classmethod
+    def restored(cls, arrays: Mapping[str, NDArray[np.int64]]) -> "Merges":
+        """The merges that :meth:`arrays` described."""
+        merges = cls({}, arrays["atoms"].tolist(), len(arrays["left"]))
+        merges._left, merges._right, merges._made_at = (arrays[name].astype(np.int64) for name in _TREE[:3])
+        merges.reachable |= merges._left >= 0
+        merges._rank = dict(zip(arrays["pairs"].tolist(), arrays["turns"].tolist(), strict=True))
+        merges._prepare_pairs()
+        merges._walk_forest()
+        merges._index_merges()
+        return merges
+
+    def arrays(self) -> dict[str, NDArray[np.int64]]:
+        """All that was found out, to be kept: int64 arrays by name."""
+        atoms = np.flatnonzero(self.reachable & (self._left < 0))
+        pairs = np.fromiter(self._rank, dtype=np.int64, count=len(self._rank))
+        turns = np.fromiter(self._rank.values(), dtype=np.int64, count=len(self._rank))
+        return dict(zip(_TREE, (self._left, self._right, self._made_at, atoms, pairs, turns), strict=True))
 
     def allows(self, left: int, right: int) -> bool:
         """Whether ``right`` may follow ``left`` inside one pre-token."""
@@ -58,29 +82,37 @@ class Merges:
 
     def allowed_after(self, left: int) -> NDArray[np.bool_]:
         """Bool ``(size,)`` by token id: which reachable tokens may follow ``left`` inside one pre-token."""
+        return self.reachable & ~self.refused_after(left)[self._position]
+
+    def refused_after(self, left: int) -> NDArray[np.bool_]:
+        """Bool ``(size,)`` by :meth:`positions`: which tokens a merge crosses the border to."""
         chosen = [self._merge_slice(a, limit) for a, limit in self._right_spine(left)]
         rows = np.concatenate([np.arange(part.start, part.stop) for part in chosen])
-        size = len(self._position)
-        runs = np.bincount(self._run_low[rows], minlength=size + 1)
-        runs = runs - np.bincount(self._run_high[rows], minlength=size + 1)
+        runs = np.zeros(self._size + 1, dtype=np.int32)
+        np.add.at(runs, self._run_low[rows], 1)
+        np.subtract.at(runs, self._run_high[rows], 1)
         blocked = np.cumsum(runs[:-1]) > 0
-        blocked[self._position[self._merge_b[rows]]] = True
-        return self.reachable & ~blocked[self._position]
+        blocked[self._b_position[rows]] = True
+        return blocked
 
-    def _grow_trees(self, ranked: Mapping[tuple[int, int], tuple[int, int]]) -> None:
+    def positions(self, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where tokens stand in the order of :meth:`refused_after`."""
+        return self._position[tokens]
+
+    def _grow_trees(self, ranked: Ranked) -> None:
         """Find the merge that makes each token out of its own bytes: the first one nothing crosses before.
 
         Merges have their turns by rank, but not before their parts are made: some tokenizers list
         ``(" ", "the")`` before ``("t", "he")``. The turns take the place of the ranks from here on.
         """
         latest, lefts = -1, set[int]()
-        for turn, (rank, a, b) in enumerate(self._turns(ranked)):
-            self._rank[a, b] = turn
-            result = ranked[a, b][1]
+        reachable = _view(self.reachable)
+        for turn, (rank, a, b, result) in enumerate(self._turns(ranked)):
+            self._rank[a * self._size + b] = turn
             early = rank < latest
             if not early:
                 latest, lefts = rank, {a}
-            if (self.reachable[result] and not early) or self._crossed(a, b, turn):
+            if (reachable[result] and not early) or self._crossed(a, b, turn):
                 continue
             if early and b in lefts:
                 raise ValueError(
@@ -88,36 +120,46 @@ class Merges:
                     'which goes first depends on the text; load the model with segmentation="all"'
                 )
             lefts.add(a)
-            if not self.reachable[result]:
+            if not reachable[result]:
                 self._left[result], self._right[result], self._made_at[result] = a, b, turn
-                self.reachable[result] = True
+                reachable[result] = True
 
-    def _turns(self, ranked: Mapping[tuple[int, int], tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
-        """The merges, as (rank, left, right), lowest rank first among those whose parts are reachable by then."""
-        waiting: dict[int, list[tuple[int, int, int]]] = {}
-        for merge in sorted((rank, a, b) for (a, b), (rank, _) in ranked.items()):
+    def _turns(self, ranked: Ranked) -> Iterator[tuple[int, int, int, int]]:
+        """The merges, as (rank, left, right, result), lowest first among those whose parts are reachable by then."""
+        reachable = _view(self.reachable)
+        waiting: dict[int, list[tuple[int, int, int, int]]] = {}
+        for merge in sorted((rank, a, b, result) for (a, b), (rank, result) in ranked.items()):
             ready = [merge]
             while ready:
-                rank, a, b = heappop(ready)
-                missing = a if not self.reachable[a] else b
-                if not self.reachable[missing]:
-                    waiting.setdefault(missing, []).append((rank, a, b))
+                rank, a, b, result = heappop(ready)
+                missing = a if not reachable[a] else b
+                if not reachable[missing]:
+                    waiting.setdefault(missing, []).append((rank, a, b, result))
                     continue
-                yield rank, a, b
-                result = ranked[a, b][1]
-                for released in waiting.pop(result, ()) if self.reachable[result] else ():
+                yield rank, a, b, result
+                for released in waiting.pop(result, ()) if waiting and reachable[result] else ():
                     heappush(ready, released)
+
+    def _prepare_pairs(self) -> None:
+        self._stands = lru_cache(maxsize=_PAIRS_CACHED)(self._stands_uncrossed)
+        self._left_view, self._right_view = _view(self._left), _view(self._right)
+        self._made_view = _view(self._made_at)
 
     def _stands_uncrossed(self, left: int, right: int) -> bool:
         return not self._crossed(left, right, NEVER)
 
     def _crossed(self, left: int, right: int, below: int) -> bool:
         """Whether a merge of rank under ``below`` crosses the border before its parts are consumed."""
+        rank_of, size = self._rank.get, self._size
+        lefts, made_at = self._left_view, self._made_view
         for a, limit_a in self._right_spine(left):
-            for b, limit_b in self._left_spine(right):
-                rank = self._rank.get((a, b), NEVER)
-                if rank < below and rank < limit_a and rank <= limit_b:
+            b, limit_b, row = right, NEVER, a * size
+            limit_a = min(limit_a, below)
+            while b >= 0:
+                rank = rank_of(row + b, NEVER)
+                if rank < limit_a and rank <= limit_b:
                     return True
+                b, limit_b = lefts[b], made_at[b]
         return False
 
     def _right_spine(self, token: int) -> Iterator[tuple[int, int]]:
@@ -125,41 +167,35 @@ class Merges:
         consumed = NEVER
         while token >= 0:
             yield token, consumed
-            consumed, token = int(self._made_at[token]), int(self._right[token])
-
-    def _left_spine(self, token: int) -> Iterator[tuple[int, int]]:
-        consumed = NEVER
-        while token >= 0:
-            yield token, consumed
-            consumed, token = int(self._made_at[token]), int(self._left[token])
+            consumed, token = self._made_view[token], self._right_view[token]
 
     def _walk_forest(self) -> None:
         """Number the tokens depth first: descendants of a token follow it, those of lower rank first."""
-        size = len(self._left)
-        children: list[list[int]] = [[] for _ in range(size)]
-        for token in np.argsort(self._made_at, kind="stable").tolist():
-            if self._left[token] >= 0:
-                children[self._left[token]].append(token)
-        self._position = np.zeros(size, dtype=np.int64)
-        self._subtree_end = np.zeros(size, dtype=np.int64)
-        clock = 0
-        stack = [(token, False) for token in range(size - 1, -1, -1) if self._left[token] < 0]
-        while stack:
-            token, done = stack.pop()
-            if done:
-                self._subtree_end[token] = clock
-                continue
-            self._position[token] = clock
-            clock += 1
-            stack.append((token, True))
-            stack.extend((child, False) for child in reversed(children[token]))
+        parents, order = self._left.tolist(), np.argsort(self._made_at, kind="stable").tolist()
+        sizes = [1] * self._size
+        for token in reversed(order):
+            if parents[token] >= 0:
+                sizes[parents[token]] += sizes[token]
+        places = [0] * self._size
+        free = [0] * self._size
+        roots = 0
+        for token in order:
+            parent = parents[token]
+            if parent < 0:
+                places[token], roots = roots, roots + sizes[token]
+            else:
+                places[token], free[parent] = free[parent], free[parent] + sizes[token]
+            free[token] = places[token] + 1
+        self._position = np.array(places, dtype=np.int64)
+        self._subtree_end = self._position + np.array(sizes, dtype=np.int64)
 
     def _index_merges(self) -> None:
         """Store every merge, sorted by left part and rank, with the run of right neighbours that it forbids."""
-        rows = sorted((a, rank, b) for (a, b), rank in self._rank.items())
-        merges = np.array(rows, dtype=np.int64).reshape(-1, 3)
-        self._merge_rank, self._merge_b = merges[:, 1].copy(), merges[:, 2].copy()
-        self._merge_start = np.searchsorted(merges[:, 0], np.arange(len(self._left) + 1))
+        pairs = np.fromiter(self._rank, dtype=np.int64, count=len(self._rank))
+        turns = np.fromiter(self._rank.values(), dtype=np.int64, count=len(self._rank))
+        order = np.lexsort((turns, pairs // self._size))
+        self._merge_rank, self._merge_b = turns[order], pairs[order] % self._size
+        self._merge_start = np.searchsorted((pairs // self._size)[order], np.arange(self._size + 1))
         made = np.flatnonzero(self._left >= 0)
         made = made[np.lexsort((self._made_at[made], self._left[made]))]
         span = 1 + max(int(self._made_at.max(initial=0)), int(self._merge_rank.max(initial=0)))
@@ -170,8 +206,14 @@ class Merges:
         self._run_low = self._run_high.copy()
         some = first < last
         self._run_low[some] = self._position[made[first[some]]]
+        self._b_position = self._position[self._merge_b]
 
     def _merge_slice(self, left: int, limit: int) -> slice:
         """The stored merges with left part ``left`` and a rank below ``limit``."""
         start, stop = int(self._merge_start[left]), int(self._merge_start[left + 1])
         return slice(start, start + int(np.searchsorted(self._merge_rank[start:stop], limit)))
+
+
+def _view(array: NDArray[Any]) -> Any:
+    """The array as Python's own numbers, which loops read and write faster."""
+    return memoryview(array)  # type: ignore[arg-type]

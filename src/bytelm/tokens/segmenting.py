@@ -22,7 +22,7 @@ class Segmenter(Protocol):
     Attributes:
         start: the segment of a pre-token before its first token.
         reachable: the tokens that some pre-token yields.
-        memoryless: whether the segment after a token never depends on what stands before the token.
+        memoryless: whether the segment after a token is its id, with few exceptions, whatever stands before it.
     """
 
     start: Segment
@@ -43,4 +43,8 @@ class Segmenter(Protocol):
 
     def may_close(self, segment: Segment) -> bool:
         """Whether the pre-token may end here."""
+        ...
+
+    def exceptional(self, segment: Segment) -> NDArray[np.int64]:
+        """If memoryless: the indices, in sorted order, of tokens behind which the segment is not their id."""
         ...

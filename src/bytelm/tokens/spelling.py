@@ -8,7 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from bytelm.tokens.splitting import CharacterClasses
+from bytelm.tokens.classes import CharacterClasses
+from bytelm.tokens.normalizing import Normalization, joins
 from bytelm.utf8 import completions, split_tail
 
 
@@ -46,7 +47,7 @@ class ByteFallback:
 class Spelling:
     """The characters of every token, as classes, for walks over all tokens at once.
 
-    Tokens are numbered in the vocabulary's sorted order.
+    Tokens are numbered in the vocabulary's sorted order. Those that the normalizer would change are left out.
 
     Attributes:
         by_length: the tokens that start where a character starts, those of most whole characters first, int64
@@ -56,19 +57,30 @@ class Spelling:
         cut: whether it ends inside a character, bool ``(n,)``.
         classes: the classes of all characters of all tokens, one after the other.
         tails: the bytes of the unfinished last character, for the tokens that have one.
+        joining: the whole characters of the tokens whose first one may join the character before it.
     """
 
-    def __init__(self, token_bytes: Sequence[bytes], spelled: Collection[int], classes: CharacterClasses) -> None:
+    def __init__(
+        self,
+        token_bytes: Sequence[bytes],
+        spelled: Collection[int],
+        classes: CharacterClasses,
+        normalization: Normalization,
+    ) -> None:
         rows, texts = [], []
         self.tails: dict[int, bytes] = {}
+        self.joining: dict[int, str] = {}
         for index in spelled:
             split = split_tail(token_bytes[index])
-            if split is not None:
-                text, tail = split
-                rows.append((len(text), index, int(bool(tail))))
-                texts.append(text)
-                if tail:
-                    self.tails[index] = tail
+            if split is None or not normalization.holds("", split[0]):
+                continue
+            text, tail = split
+            rows.append((len(text), index, int(bool(tail))))
+            texts.append(text)
+            if tail:
+                self.tails[index] = tail
+            if normalization.joins and text and joins(text[0]):
+                self.joining[index] = text
         table = np.array(rows, dtype=np.int64).reshape(-1, 3)
         order = np.argsort(-table[:, 0], kind="stable")
         self.starts = (np.cumsum(table[:, 0]) - table[:, 0])[order]

@@ -5,261 +5,242 @@ for the classes of characters that it can tell apart.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache, lru_cache
 from itertools import chain
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from bytelm.tokens.normalizing import Normalization, parts_of
+from bytelm.tokens.patterns import literal, pattern_atoms
 
 GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 """What the ``ByteLevel`` pre-tokenizer splits by when ``use_regex`` is set."""
 
-_SURROGATES = range(0xD800, 0xE000)
-_PLANE = 0x10000
-_ASTRAL_STEP = 64
+_PUNCTUATION = [r"\p{P}", r"[!-/:-@\[-`{-~]"]
+_CHINESE = (
+    r"[\x{4E00}-\x{9FFF}\x{3400}-\x{4DBF}\x{20000}-\x{2A6DF}\x{2A700}-\x{2B73F}\x{2B740}-\x{2B81F}\x{2B920}-\x{2CEAF}"
+    r"\x{F900}-\x{FAFF}\x{2F800}-\x{2FA1F}]"
+)
+_ATOMS: dict[str, list[str]] = {
+    "Digits": [r"\p{N}"],
+    "Punctuation": _PUNCTUATION,
+    "BertPreTokenizer": [r"\s", *_PUNCTUATION, _CHINESE],
+    "WhitespaceSplit": [r"\s"],
+}
+"""What the parts without a pattern distinguish."""
+
+_WORDS = {"BertPreTokenizer", "WhitespaceSplit"}
+"""Parts that leave out the white space between words; the text seen has one space before every word."""
+
+Piece = tuple[int, int]
 
 
 class Splitter:
     """Where a text is cut into pre-tokens.
 
-    Attributes:
+    Args:
         atoms: regular expressions of one character each; characters that match the same ones are treated alike.
+        pieces: the spans of the pre-tokens of a text, in characters; ``None`` if texts are not cut.
+        seen: what the normalizer's patterns make of a text; a text that it changes is never seen.
+        prefix: what stands before every text, and is not shown to ``seen``.
+        words: whether every pre-token has one space before it that ``pieces`` leave out.
     """
 
-    def __init__(self, atoms: Sequence[str], pieces: Callable[[str], list[tuple[str, tuple[int, int]]]] | None) -> None:
-        self.atoms = tuple(atoms)
+    def __init__(
+        self,
+        atoms: Sequence[str] = (),
+        pieces: Callable[[str], Sequence[Piece]] | None = None,
+        seen: Callable[[str], str] | None = None,
+        prefix: str = "",
+        words: bool = False,
+    ) -> None:
+        self.atoms = tuple(dict.fromkeys(atoms))
         self._pieces = pieces
+        self._seen = seen
+        self._prefix = prefix
+        self._words = words
 
-    def borders(self, text: str) -> tuple[int, ...]:
-        """The ends of the pre-tokens of ``text``, as character counts; the last one is the length of the text."""
+    def borders(self, text: str) -> tuple[int, ...] | None:
+        """The ends of the pre-tokens of ``text``, as character counts; the last one is the length of the text.
+
+        ``None`` if the tokenizer never sees such a text, whatever it is given.
+        """
+        if self._seen is not None:
+            given = text.removeprefix(self._prefix)
+            if self._seen(given) != given:
+                return None
         if not text:
             return ()
         if self._pieces is None:
             return (len(text),)
-        return tuple(end for _, (_, end) in self._pieces(text))
+        pieces = self._pieces(text)
+        ends = tuple(end for _, end in pieces)
+        starts = (0, *ends[:-1])
+        gap = " " if self._words else ""
+        exact = all(text[end:start] == gap for end, (start, _) in zip(starts, pieces, strict=True))
+        return ends if exact and ends and ends[-1] == len(text) else None
 
 
-class CharacterClasses:
-    """A partition of all characters into classes that a splitter cannot tell apart.
-
-    The basic plane and a sample of the others are classified at once, the rest as it comes.
-
-    Attributes:
-        representatives: one character of each class, by class number.
-    """
-
-    def __init__(self, splitter: Splitter) -> None:
-        self._atoms = splitter.atoms
-        self._by_signature: dict[bytes, int] = {}
-        self._known = np.full(0x110000, -1, dtype=np.int16)
-        self.representatives: list[str] = []
-        self._learn(_sample(), [_matches_in_sample(atom) for atom in self._atoms])
-
-    def of(self, text: str) -> NDArray[np.int64]:
-        """The class of every character: int64 ``(len(text),)``. A new kind of character makes a new class."""
-        return self._of_codes(np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32))
-
-    def of_range(self, codes: range) -> frozenset[int]:
-        """The classes that occur among the code points of ``codes``; of large astral ranges a sample."""
-        step = 1 if codes.stop <= _PLANE or len(codes) <= _PLANE // 16 else _ASTRAL_STEP
-        return frozenset(np.unique(self._of_codes(np.array(codes[::step]))).tolist())
-
-    def _of_codes(self, codes: NDArray[Any]) -> NDArray[np.int64]:
-        classes: NDArray[np.int64] = self._known[codes].astype(np.int64)
-        if classes.size and classes.min() < 0:
-            text = "".join(map(chr, np.unique(codes[classes < 0]).tolist()))
-            self._learn(text, [_matches(atom, text) for atom in self._atoms])
-            classes = self._known[codes].astype(np.int64)
-        return classes
-
-    def _learn(self, text: str, columns: list[NDArray[np.bool_]]) -> None:
-        """Classify new characters by which atoms match them; ``columns`` has one array for each atom."""
-        rows = np.packbits(np.array(columns, dtype=bool).reshape(len(columns), len(text)), axis=0)
-        signatures, first, inverse = np.unique(rows.T, axis=0, return_index=True, return_inverse=True)
-        numbers = np.zeros(len(signatures), dtype=np.int16)
-        for i in np.argsort(first).tolist():
-            key = signatures[i].tobytes()
-            if key not in self._by_signature:
-                self._by_signature[key] = len(self.representatives)
-                self.representatives.append(text[first[i]])
-            numbers[i] = self._by_signature[key]
-        self._known[np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)] = numbers[inverse.reshape(-1)]
-
-
-def splitter_of(description: dict[str, Any] | None) -> Splitter:
-    """The splitter that a ``pre_tokenizer`` entry of a ``tokenizer.json`` describes.
+def splitter_of(
+    description: dict[str, Any] | None, normalization: Normalization | None = None, normalizer: Any = None
+) -> Splitter:
+    """The splitter that the ``pre_tokenizer`` and ``normalizer`` entries of a ``tokenizer.json`` describe.
 
     Raises:
-        ValueError: the entry has a part whose borders cannot be followed.
+        ValueError: an entry has a part whose borders cannot be followed.
     """
-    parts = [part for entry in _flatten(description) for part in _cutting_parts(entry)]
-    if not parts:
-        return Splitter((), None)
-    from tokenizers import Tokenizer
-
-    skeleton = {
-        "version": "1.0",
-        "added_tokens": [],
-        "pre_tokenizer": {"type": "Sequence", "pretokenizers": parts},
-        "model": {"type": "BPE", "vocab": {}, "merges": []},
-    }
-    pre_tokenizer = Tokenizer.from_str(json.dumps(skeleton)).pre_tokenizer
-    atoms = list(dict.fromkeys(chain.from_iterable(_atoms_of_part(part) for part in parts)))
-    return Splitter(atoms, pre_tokenizer.pre_tokenize_str)
-
-
-def _flatten(entry: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
-    if entry is None:
-        return
-    if entry["type"] == "Sequence":
-        for part in entry["pretokenizers"]:
-            yield from _flatten(part)
-    else:
-        yield entry
+    normalization = normalization or Normalization(None, marked=False)
+    parts = list(parts_of(description, "pretokenizers"))
+    words = any(part["type"] in _WORDS for part in parts)
+    cutting = _words_parts(parts) if words else list(chain.from_iterable(_cutting(parts)))
+    patterns = normalization.patterns
+    atoms = [atom for part in (*cutting, *patterns) for atom in _atoms_of_part(part)]
+    seen = normalization.replaced if patterns else None
+    prefix = text_prefix(description, normalization)
+    if not cutting:
+        return Splitter(atoms, None, seen, prefix)
+    return Splitter(
+        [" ", *atoms] if words else atoms, _asker(cutting, normalizer if words else None), seen, prefix, words
+    )
 
 
-def _cutting_parts(entry: dict[str, Any]) -> list[dict[str, Any]]:
-    """The parts of a pre-tokenizer that cut, without the byte-to-character mapping of ``ByteLevel``."""
-    kind = entry["type"]
+def text_prefix(description: dict[str, Any] | None, normalization: Normalization) -> str:
+    """What the tokenizer puts before every text, in characters of the text seen."""
+    prefix = normalization.prepended
+    for part in parts_of(description, "pretokenizers"):
+        if part["type"] == "ByteLevel" and part.get("add_prefix_space", True):
+            prefix += " "
+        if part["type"] == "BertPreTokenizer" or (part["type"] == "Metaspace" and _scheme(part) != "never"):
+            prefix += " "
+    return prefix
+
+
+def text_seen(description: dict[str, Any] | None, normalization: Normalization, text: str) -> str:
+    """What the tokenizer sees of a text, without what it puts before it."""
+    seen = normalization.seen(text)
+    parts = list(parts_of(description, "pretokenizers"))
+    if any(part["type"] in _WORDS for part in parts):
+        cut = _library_splitter(_words_parts(parts)).pre_tokenize_str
+        return " ".join(word for word, _ in cut(seen))
+    # Where a pre-tokenizer and not the normalizer puts a space before the text, it does so if there is none.
+    return seen[1:] if normalization.prepended != text_prefix(description, normalization) and seen[:1] == " " else seen
+
+
+def section_prefix(description: dict[str, Any] | None, normalization: Normalization) -> str:
+    """What the tokenizer puts before the text behind an added token."""
+    first = any(
+        part["type"] == "Metaspace" and _scheme(part) == "first" for part in parts_of(description, "pretokenizers")
+    )
+    return "" if first else text_prefix(description, normalization)
+
+
+def _scheme(metaspace: dict[str, Any]) -> str:
+    scheme: str = metaspace.get("prepend_scheme", "always" if metaspace.get("add_prefix_space", True) else "never")
+    return scheme
+
+
+def _cutting(parts: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The parts that cut, without the byte-to-character mapping of ``ByteLevel``."""
+    cut, mapped = False, False
+    for part in parts:
+        kind = part["type"]
+        spaced = (kind == "ByteLevel" and part.get("add_prefix_space", True)) or (
+            kind == "Metaspace" and _scheme(part) == "always"
+        )
+        if spaced and cut:
+            raise ValueError(
+                f"the tokenizer's pre-tokenizer has a part {kind!r} that puts a space before every piece that others "
+                'have cut, and bytelm cannot follow that; load the model with segmentation="all"'
+            )
+        found = _cut(part)
+        if found and mapped:
+            raise ValueError(
+                f"the tokenizer's pre-tokenizer has a part {kind!r} behind 'ByteLevel', where it cuts bytes and not "
+                'characters, and bytelm cannot follow that; load the model with segmentation="all"'
+            )
+        mapped = mapped or kind == "ByteLevel"
+        cut = cut or bool(found)
+        yield found
+
+
+def _cut(part: dict[str, Any]) -> list[dict[str, Any]]:
+    kind = part["type"]
     if kind == "ByteLevel":
-        return [_split(GPT2_PATTERN)] if entry.get("use_regex", True) else []
-    if kind == "Split" and entry["behavior"] != "Removed":
-        return [entry]
-    if kind == "Digits":
-        return [entry]
-    if kind == "Metaspace" and not entry.get("split", True):
-        return []
+        return [_split({"Regex": GPT2_PATTERN})] if part.get("use_regex", True) else []
+    if kind == "Metaspace":
+        return [_split({"String": " "}, "MergedWithNext")] if part.get("split", True) else []
+    if (kind == "Split" and part["behavior"] != "Removed") or kind in ("Digits", "Punctuation"):
+        return [part]
     raise ValueError(
-        f"the tokenizer's pre-tokenizer has a part {kind!r} whose borders bytelm cannot follow yet; "
+        f"the tokenizer's pre-tokenizer has a part {kind!r} whose borders bytelm cannot follow; "
         'load the model with segmentation="all"'
     )
 
 
-def _split(pattern: str) -> dict[str, Any]:
-    return {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+def _words_parts(parts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The part that finds the words, if a space in front of each is put there by the next or goes without saying."""
+    match [(part["type"], part) for part in parts]:
+        case [("BertPreTokenizer", found)]:
+            return [found]
+        case [("WhitespaceSplit", found), ("Metaspace", spaces)] if _scheme(spaces) == "always":
+            return [found]
+    raise ValueError(
+        f"the tokenizer's pre-tokenizer {[part['type'] for part in parts]} leaves out the white space between words, "
+        'so its tokens do not say which bytes they stand for; load the model with segmentation="all"'
+    )
+
+
+def _split(pattern: dict[str, str], behavior: str = "Isolated") -> dict[str, Any]:
+    return {"type": "Split", "pattern": pattern, "behavior": behavior, "invert": False}
+
+
+def _asker(parts: list[dict[str, Any]], normalizer: Any) -> Callable[[str], list[Piece]]:
+    """The spans that parts of a pre-tokenizer cut, by the tokenizer library, behind ``normalizer`` if given."""
+    if normalizer is None:
+        cut = _library_splitter(parts).pre_tokenize_str
+        return lambda text: [span for _, span in cut(text)]
+    asked = _skeleton(parts, normalizer)
+    return lambda text: list(asked.encode(text).offsets)
+
+
+def _library_splitter(parts: list[dict[str, Any]]) -> Any:
+    return _skeleton(parts, None).pre_tokenizer
+
+
+def _skeleton(parts: list[dict[str, Any]], normalizer: Any) -> Any:
+    """A tokenizer of the tokenizer library to which every pre-token is one token."""
+    from tokenizers import Tokenizer
+
+    description = {
+        "version": "1.0",
+        "added_tokens": [],
+        "normalizer": normalizer,
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": parts},
+        "model": {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"},
+    }
+    return Tokenizer.from_str(json.dumps(description))
 
 
 def _atoms_of_part(part: dict[str, Any]) -> list[str]:
-    if part["type"] == "Digits":
-        return [r"\p{N}"]
+    kind = part["type"]
+    if kind == "Strip":
+        return [r"\s"]
+    if kind in _ATOMS:
+        return _ATOMS[kind]
     pattern = part["pattern"]
     if "Regex" in pattern:
         return pattern_atoms(pattern["Regex"])
-    return [_literal(char) for char in pattern["String"]]
+    return [literal(char) for char in pattern["String"]]
 
 
-def pattern_atoms(pattern: str) -> list[str]:
-    """The character sets and literals of a regular expression, each as an expression of one character.
+def pattern_splitter(pattern: str) -> Splitter:
+    """The splitter of a pattern as tiktoken understands it: what it does not match is left out of every text."""
+    import regex
 
-    A light reading of the syntax is enough: sets that are split too finely cost time, nothing else. Under an
-    inline ``(?i:…)`` literals are taken without their case.
-    """
-    atoms: list[str] = []
-    folded = [False]
-    i = 0
-    while i < len(pattern):
-        char = pattern[i]
-        if char == "(":
-            i, flag = _group_opening(pattern, i, folded[-1])
-            if pattern[i : i + 1] == ")":  # nothing in it, or a setting for the rest of the group around it
-                folded[-1] = flag
-                i += 1
-            else:
-                folded.append(flag)
-        elif char == ")":
-            folded.pop()
-            i += 1
-        elif char == "[":
-            end = _set_end(pattern, i)
-            atoms.append(_cased(pattern[i:end], folded[-1]))
-            i = end
-        elif char == "\\":
-            end = _escape_end(pattern, i)
-            atoms.append(_cased(_escape_atom(pattern[i:end]), folded[-1]))
-            i = end
-        elif char == "{":
-            i = pattern.index("}", i) + 1
-        elif char in "|*+?^$":
-            atoms.extend(["\n"] if char in "^$" else [])
-            i += 1
-        else:
-            atoms.append("." if char == "." else _cased(_literal(char), folded[-1]))
-            i += 1
-    return list(dict.fromkeys(atoms))
+    compiled = regex.compile(_end_of_text(pattern))
+    return Splitter(pattern_atoms(pattern), lambda text: [found.span() for found in compiled.finditer(text)])
 
 
-def _group_opening(pattern: str, i: int, folded: bool) -> tuple[int, bool]:
-    """Past the opening of a group, and whether case is ignored inside it."""
-    if not pattern.startswith("(?", i):
-        return i + 1, folded
-    for mark in ("(?<=", "(?<!", "(?:", "(?=", "(?!", "(?>"):
-        if pattern.startswith(mark, i):
-            return i + len(mark), folded
-    end = min(at for at in (pattern.find(":", i), pattern.find(")", i), pattern.find(">", i)) if at > 0)
-    flags = pattern[i + 2 : end].split("-")[0]
-    inline = "i" in flags and "<" not in flags
-    return (end if pattern[end] == ")" else end + 1), folded or inline
-
-
-def _set_end(pattern: str, i: int) -> int:
-    """Past the bracket that closes the set opened at ``i``; sets may be nested."""
-    depth, j = 0, i
-    while j < len(pattern):
-        if pattern[j] == "\\":
-            j += 1
-        elif pattern[j] == "[":
-            depth += 1
-        elif pattern[j] == "]" and j > i + 1 and pattern[i + 1 : j] != "^":
-            depth -= 1
-            if depth == 0:
-                return j + 1
-        j += 1
-    raise ValueError(f"the pre-tokenizer's pattern has a character set that does not end: {pattern[i:]!r}")
-
-
-def _escape_end(pattern: str, i: int) -> int:
-    """Past the escape that starts at ``i``."""
-    kind = pattern[i + 1]
-    if kind in "pPx" and pattern[i + 2 : i + 3] == "{":
-        return pattern.index("}", i) + 1
-    return i + {"p": 3, "P": 3, "x": 4, "u": 6}.get(kind, 2)
-
-
-def _escape_atom(escape: str) -> str:
-    """The character set that an escape stands for or, for a word border or an anchor, depends on."""
-    return {r"\b": r"\w", r"\B": r"\w", r"\A": "\n", r"\z": "\n", r"\Z": "\n", r"\R": r"[\n\r]"}.get(escape, escape)
-
-
-def _literal(char: str) -> str:
-    return "\\" + char if char in r"\|()[]{}^$*+?.&-#" else char
-
-
-def _cased(atom: str, folded: bool) -> str:
-    return f"(?i:{atom})" if folded else atom
-
-
-def _matches(atom: str, text: str) -> NDArray[np.bool_]:
-    """Which characters of a text match ``atom``, by the tokenizer library's own engine: bool ``(len(text),)``."""
-    if len(atom) == 1 and atom != ".":
-        equal: NDArray[np.bool_] = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32) == ord(atom)
-        return equal
-    from tokenizers import Regex, pre_tokenizers
-
-    found = np.ones(len(text), dtype=bool)
-    for _, (start, end) in pre_tokenizers.Split(Regex(f"(?:{atom})+"), "removed").pre_tokenize_str(text):
-        found[start:end] = False
-    return found
-
-
-@cache
-def _sample() -> str:
-    """The characters that are classified at once: the basic plane, and some of all others."""
-    basic = (code for code in range(_PLANE) if code not in _SURROGATES)
-    return "".join(map(chr, chain(basic, range(_PLANE, 0x110000, _ASTRAL_STEP))))
-
-
-@lru_cache(maxsize=256)
-def _matches_in_sample(atom: str) -> NDArray[np.bool_]:
-    return _matches(atom, _sample())
+def _end_of_text(pattern: str) -> str:
+    r"""``pattern`` with ``$`` for the end of the text alone, not for the place before a last line end."""
+    return re.sub(r"(\\.|\[(?:\\.|[^\]\\])*\])|\$", lambda found: found.group(1) or r"\Z", pattern)

@@ -1,21 +1,18 @@
 """The public view of a tokenizer: its tokens as bytes, and which sequences of them it can produce."""
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bytelm.protocol import Text, as_bytes
-from bytelm.tokens.canonical import CanonicalRule
+from bytelm.tokens.building import canonical_rule
 from bytelm.tokens.lattice import advance_lattice, begin_lattice
-from bytelm.tokens.merges import Merges
-from bytelm.tokens.reading import TokenizerFile, read_tokenizer
+from bytelm.tokens.reading import read_tokenizer
 from bytelm.tokens.rules import EverySegmentation, Rule
-from bytelm.tokens.splitting import splitter_of
+from bytelm.tokens.specification import Encoder
 from bytelm.tokens.vocabulary import Vocabulary
 
 
@@ -37,10 +34,10 @@ class Tokenizer:
     """
 
     def __init__(self, path: str | Path, size: int | None = None) -> None:
-        self._file: TokenizerFile = read_tokenizer(Path(path), size)
-        self.size = len(self._file.token_bytes)
-        self.prefix = self._file.prefix
-        self.vocabulary = Vocabulary(self._file.token_bytes)
+        self._specification = read_tokenizer(Path(path), size)
+        self.size = len(self._specification.token_bytes)
+        self.prefix = self._specification.prefix.encode()
+        self.vocabulary = Vocabulary(self._specification.token_bytes)
 
     def token_bytes(self, token: int) -> bytes:
         """The bytes of one token; ``b""`` for special tokens.
@@ -48,23 +45,22 @@ class Tokenizer:
         Raises:
             ValueError: there is no such token.
         """
-        return self._file.token_bytes[self._checked(token)]
+        return self._specification.token_bytes[self._checked(token)]
 
     @property
     def begin_token(self) -> int | None:
         """The token that texts begin with: the one the tokenizer names, else its end token."""
-        named = self._file.named
+        named = self._specification.named
         return named.get("bos_token", named.get("eos_token"))
 
     @property
     def end_token(self) -> int | None:
         """The end token that the tokenizer names."""
-        return self._file.named.get("eos_token")
+        return self._specification.named.get("eos_token")
 
     def token_named(self, content: str) -> int | None:
         """The id of the added or ordinary token written ``content`` in the tokenizer's file."""
-        found = self._encoder.token_to_id(content)
-        return None if found is None else int(found)
+        return self._encoder.find(content)
 
     def encode(self, text: Text) -> list[int]:
         """The tokenizer's own segmentation of a text, without special tokens.
@@ -72,12 +68,21 @@ class Tokenizer:
         Raises:
             ValueError: ``text`` is not valid UTF-8.
         """
-        data = as_bytes(text)
-        try:
-            characters = data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"a tokenizer encodes valid UTF-8 only; byte {error.start} of the text is not") from error
-        return list(self._encoder.encode(characters, add_special_tokens=False).ids)
+        return self._encoder.encode(_characters(text))
+
+    def normalize(self, text: Text) -> bytes:
+        """The bytes that the tokenizer sees of a text, without :attr:`prefix`: those that the byte model is over.
+
+        Most tokenizers see a text as it is. Others compose characters (NFC), fold them (NFKC, lower case), or treat
+        runs of spaces as one; then a text and what is seen of it differ, and only the latter has a probability.
+
+        Raises:
+            ValueError: ``text`` is not valid UTF-8.
+        """
+        characters = _characters(text)
+        if any(entry.content in characters for entry in self._specification.added):
+            return b"".join(map(self.token_bytes, self.encode(text))).removeprefix(self.prefix)
+        return self._specification.seen(characters).encode()
 
     @cached_property
     def canonical(self) -> Rule:
@@ -86,10 +91,7 @@ class Tokenizer:
         Raises:
             ValueError: the pre-tokenizer has parts whose borders cannot be followed.
         """
-        file = self._file
-        merges = Merges(file.ranked, file.atoms, self.size)
-        splitter = splitter_of(file.description.get("pre_tokenizer"))
-        return CanonicalRule(self.vocabulary, merges, splitter, file.fallback)
+        return canonical_rule(self._specification, self.vocabulary)
 
     @cached_property
     def every(self) -> Rule:
@@ -128,20 +130,22 @@ class Tokenizer:
         return [(cursor.head.tokens(), lattice.after(cursor.head.end)) for cursor in lattice.cursors]
 
     @cached_property
-    def _encoder(self) -> Any:
-        from tokenizers import Tokenizer as Encoder
-
-        description = {**self._file.description, "truncation": None, "padding": None}
-        encoder = Encoder.from_str(json.dumps(description))
-        encoder.encode_special_tokens = True
-        return encoder
+    def _encoder(self) -> Encoder:
+        return self._specification.encoder()
 
     def _begins(self, token: int) -> bool:
         """Whether the token can spell the beginning of a text, the prefix included."""
-        data = self._file.token_bytes[token]
+        data = self._specification.token_bytes[token]
         return data.startswith(self.prefix[: len(data)])
 
     def _checked(self, token: int) -> int:
         if not 0 <= token < self.size:
             raise ValueError(f"token id {token} is not in the vocabulary, which has ids 0 to {self.size - 1}")
         return int(token)
+
+
+def _characters(text: Text) -> str:
+    try:
+        return as_bytes(text).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"a tokenizer encodes valid UTF-8 only; byte {error.start} of the text is not") from error

@@ -30,6 +30,7 @@ class Vocabulary:
         order: int64 ``(size,)``, the ids of the tokens that have bytes, sorted by their bytes, then by id.
         index: int64 ``(len(token_bytes),)``, where each id stands in ``order``; -1 for tokens without bytes.
         size: how many tokens have bytes.
+        words: their bytes, sorted.
     """
 
     def __init__(self, token_bytes: Sequence[bytes]) -> None:
@@ -42,26 +43,26 @@ class Vocabulary:
         self.size = len(ids)
         self.index = np.full(len(self.token_bytes), -1, dtype=np.int64)
         self.index[self.order] = np.arange(self.size)
-        self._sorted = [self.token_bytes[i] for i in ids]
-        self._blob = np.frombuffer(b"".join(self._sorted), dtype=np.uint8)
-        lengths = np.array([len(data) for data in self._sorted], dtype=np.int64)
+        self.words = [self.token_bytes[i] for i in ids]
+        self._blob = np.frombuffer(b"".join(self.words), dtype=np.uint8)
+        lengths = np.array([len(data) for data in self.words], dtype=np.int64)
         self._offsets = np.cumsum(lengths) - lengths
         self._first_byte = self._edges(0, self.size, 0)
 
     def bytes_at(self, index: int) -> bytes:
         """The bytes of the token at ``index`` of the sorted array."""
-        return self._sorted[index]
+        return self.words[index]
 
     def find(self, data: bytes) -> range:
         """The indices of the tokens whose bytes are exactly ``data``."""
-        return range(bisect_left(self._sorted, data), bisect_right(self._sorted, data))
+        return range(bisect_left(self.words, data), bisect_right(self.words, data))
 
     def narrow(self, low: int, high: int, prefix: bytes) -> Narrowed:
         """The tokens of ``[low, high)`` whose bytes start with ``prefix``."""
-        first = bisect_left(self._sorted, prefix, low, high)
-        exact = bisect_right(self._sorted, prefix, first, high)
+        first = bisect_left(self.words, prefix, low, high)
+        exact = bisect_right(self.words, prefix, first, high)
         after = _successor(prefix)
-        last = high if after is None else bisect_left(self._sorted, after, exact, high)
+        last = high if after is None else bisect_left(self.words, after, exact, high)
         return Narrowed(first, exact, last)
 
     def next_bytes(self, low: int, high: int, depth: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -1,26 +1,55 @@
-"""Tokens as walks through the automaton of borders, the merges aside.
+"""Tokens as walks through the automaton of borders, whatever cuts the pre-tokens.
 
 A token that follows a state moves it by one character after the other, with no border between them; behind its last
 character there may be a border or none. A token may also end inside a character, or begin inside the one that the
-tokens before it began.
+tokens before it began. An added token stands between two sections of text and begins the second.
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bytelm.tokens.borders import DEAD, BorderAutomaton
-from bytelm.tokens.merges import Merges
+from bytelm.tokens.borders import DEAD
+from bytelm.tokens.classes import CharacterClasses
+from bytelm.tokens.normalizing import Normalization
 from bytelm.tokens.spelling import ByteFallback, Spelling
-from bytelm.tokens.splitting import CharacterClasses
 from bytelm.tokens.vocabulary import Vocabulary
 from bytelm.utf8 import completions, split_tail
 
 _CACHE_BYTES = 64 * 2**20
 _STEPS_CACHED = 2**16
-_SINGLES = 16
+
+
+class Automaton(Protocol):
+    """The automaton of possible (character class, border after it) sequences; see :mod:`bytelm.tokens.borders`."""
+
+    start: int
+    at_border: list[bool]
+    may_end: list[bool]
+
+    def step(self, state: int, character_class: int, border: bool) -> int:
+        """The state after one more character with, or without, a border behind it; ``DEAD`` if impossible."""
+        ...
+
+    def step_all(self, states: NDArray[np.int32], classes: NDArray[np.int64], border: bool) -> NDArray[np.int32]:
+        """``step`` for arrays of equal shape; dead states stay dead."""
+        ...
+
+
+class Spelled(NamedTuple):
+    """What a token spells behind the bytes of an unfinished character.
+
+    Attributes:
+        text: the characters that it completes.
+        classes: their classes.
+        tail: the bytes of a character that it leaves unfinished.
+    """
+
+    text: str
+    classes: list[int]
+    tail: bytes
 
 
 class Walked(NamedTuple):
@@ -37,69 +66,63 @@ class Walked(NamedTuple):
 
 
 class Walks:
-    """The walks of all tokens.
+    """The walks of all tokens that are no added ones.
 
     Args:
         vocabulary: the tokens, sorted.
-        merges: which tokens text can produce, and which may stand side by side.
+        reachable: bool ``(vocabulary.size,)``, which of them texts produce, in sorted order.
         automaton: the borders.
         classes: the classes of characters.
+        normalization: what happens to characters first.
         fallback: the byte tokens of a tokenizer that starts from characters; ``None`` for byte-level ones.
+
+    Attributes:
+        joining: the whole characters of the tokens whose first one may join the character before it, by index.
+        continuing: the indices of the tokens that may go on inside a character, the shortest first.
     """
 
     def __init__(
         self,
         vocabulary: Vocabulary,
-        merges: Merges,
-        automaton: BorderAutomaton,
+        reachable: NDArray[np.bool_],
+        automaton: Automaton,
         classes: CharacterClasses,
+        normalization: Normalization,
         fallback: ByteFallback | None,
     ) -> None:
         self._vocabulary = vocabulary
-        self._merges = merges
+        self._reachable = reachable
         self._automaton = automaton
         self._classes = classes
         self._fallback = fallback
-        words = [vocabulary.bytes_at(i) for i in range(vocabulary.size)]
+        words = vocabulary.words
         stand_ins = fallback.tokens if fallback else frozenset()
-        reachable = [i for i in range(vocabulary.size) if merges.reachable[vocabulary.order[i]]]
-        spelled = [i for i in reachable if int(vocabulary.order[i]) not in stand_ins]
-        self._spelling = Spelling(words, spelled, classes)
-        self._stand_ins = [i for i in reachable if int(vocabulary.order[i]) in stand_ins]
-        self._continuing = self._stand_ins or [i for i in reachable if 0x80 <= words[i][0] < 0xC0]
-        self._continuing.sort(key=lambda i: len(words[i]))
-        self._singles = self._find_singles()
-        self._spelled = lru_cache(maxsize=_STEPS_CACHED)(self._spell)
-        self._range = lru_cache(maxsize=_STEPS_CACHED)(self._classes_of_tail)
+        found = np.flatnonzero(reachable).tolist()
+        spelled = [i for i in found if int(vocabulary.order[i]) not in stand_ins] if stand_ins else found
+        self._spelling = Spelling(words, spelled, classes, normalization)
+        self.joining = self._spelling.joining
+        self._stand_ins = [i for i in found if int(vocabulary.order[i]) in stand_ins]
+        self.continuing = self._stand_ins or [i for i in found if 0x80 <= words[i][0] < 0xC0]
+        self.continuing.sort(key=lambda i: len(words[i]))
+        self.spelled = lru_cache(maxsize=_STEPS_CACHED)(self._spell)
+        self.range_of = lru_cache(maxsize=_STEPS_CACHED)(self._classes_of_tail)
         self._goes_on = lru_cache(maxsize=_STEPS_CACHED)(self._steps_on)
-        self._completes = lru_cache(maxsize=_STEPS_CACHED)(self._complete)
         self.all = lru_cache(maxsize=max(64, _CACHE_BYTES // (5 * vocabulary.size)))(self._walk_all)
 
-    def one(self, states: tuple[int, ...], token: int, pending: bytes) -> tuple[set[int], bytes]:
+    def one(self, state: int, token: int, pending: bytes) -> tuple[set[int], bytes]:
         """The states after one token, and the bytes of the character that it leaves unfinished."""
-        spelled = self._spelled(token, pending)
+        spelled = self.spelled(token, pending)
         if spelled is None:
             return set(), b""
-        classes, tail = spelled
+        _, classes, tail = spelled
         step = self._automaton.step
-        after = set(states)
         for character_class in classes if tail else classes[:-1]:
-            after = {step(state, character_class, False) for state in after} - {DEAD}
+            state = step(state, character_class, False)
+            if state == DEAD:
+                return set(), tail
         if tail:
-            after = {state for state in after if self._goes_on(state, tail)}
-        else:
-            after = {step(state, classes[-1], border) for state in after for border in (False, True)} - {DEAD}
-        return after, tail
-
-    def closes(self, token: int, state: int, tail: bytes) -> bool:
-        """Whether, as a quick look shows, one more character may follow ``token`` and a border behind that."""
-        if tail:
-            closing = frozenset(c for c in self._range(tail) if self._automaton.step(state, c, True) != DEAD)
-            return self._completes(token, tail, closing)
-        return any(
-            self._automaton.step(state, c, True) != DEAD and any(self._merges.allows(token, u) for u in tokens)
-            for c, tokens in self._singles.items()
-        )
+            return ({state} if self._goes_on(state, tail) else set()), tail
+        return {step(state, classes[-1], border) for border in (False, True)} - {DEAD}, tail
 
     def tail(self, index: int, pending: bytes) -> bytes:
         """The bytes of a character that the token at ``index`` leaves unfinished after ``pending``."""
@@ -107,16 +130,26 @@ class Walks:
         assert split is not None, "the token was walked"
         return split[1]
 
-    def _spell(self, token: int, pending: bytes) -> tuple[list[int], bytes] | None:
-        """The classes of the characters that the token completes, and the bytes of one it leaves unfinished."""
+    def singles(self, few: int) -> dict[int, list[int]]:
+        """At most ``few`` token ids of one whole character each, by the character's class."""
+        spelling = self._spelling
+        singles: dict[int, list[int]] = {}
+        for row in np.flatnonzero((spelling.counts == 1) & ~spelling.cut).tolist():
+            tokens = singles.setdefault(int(spelling.classes[spelling.starts[row]]), [])
+            if len(tokens) < few:
+                tokens.append(int(self._vocabulary.order[spelling.by_length[row]]))
+        return singles
+
+    def _spell(self, token: int, pending: bytes) -> Spelled | None:
         if not self._may_spell(token, pending):
             return None
         split = split_tail(pending + self._vocabulary.token_bytes[token])
-        return None if split is None else (self._classes.of(split[0]).tolist(), split[1])
+        return None if split is None else Spelled(split[0], self._classes.of(split[0]).tolist(), split[1])
 
     def _may_spell(self, token: int, pending: bytes) -> bool:
-        """Whether the token is one that text produces after ``pending``, the merges and borders aside."""
-        if not self._merges.reachable[token]:
+        """Whether the token is one that text produces after ``pending``, borders and other tokens aside."""
+        index = self._vocabulary.index[token]
+        if index < 0 or not self._reachable[index]:
             return False
         if self._fallback is None:
             return True
@@ -124,39 +157,13 @@ class Walks:
             return self._fallback.may_spell(pending + self._vocabulary.token_bytes[token])
         return not pending
 
-    def _find_singles(self) -> dict[int, list[int]]:
-        """A few tokens of one whole character each, by the character's class."""
-        spelling = self._spelling
-        singles: dict[int, list[int]] = {}
-        for row in np.flatnonzero((spelling.counts == 1) & ~spelling.cut).tolist():
-            tokens = singles.setdefault(int(spelling.classes[spelling.starts[row]]), [])
-            if len(tokens) < _SINGLES:
-                tokens.append(int(self._vocabulary.order[spelling.by_length[row]]))
-        return singles
-
     def _classes_of_tail(self, tail: bytes) -> frozenset[int]:
         return self._classes.of_range(completions(tail))
 
     def _steps_on(self, state: int, tail: bytes) -> bool:
         """Whether any character that starts with ``tail`` may follow a state."""
         step = self._automaton.step
-        return any(step(state, c, border) != DEAD for c in self._range(tail) for border in (False, True))
-
-    def _complete(self, last: int, tail: bytes, wanted: frozenset[int]) -> bool:
-        """Whether tokens that may follow ``last`` finish a character of a ``wanted`` class, and end with it."""
-        if not wanted & self._range(tail):
-            return False
-        missing = len(chr(completions(tail).start).encode()) - len(tail)
-        for index in self._continuing:
-            word, token = self._vocabulary.bytes_at(index), int(self._vocabulary.order[index])
-            if len(word) > missing:
-                break
-            spelled = self._spelled(token, tail)
-            if spelled is not None and self._merges.allows(last, token):
-                classes, left = spelled
-                if self._completes(token, left, wanted) if left else classes[0] in wanted:
-                    return True
-        return False
+        return any(step(state, c, border) != DEAD for c in self.range_of(tail) for border in (False, True))
 
     def _walk_all(self, state: int, pending: bytes) -> Walked:
         """Where every token leads from a state; a token that may not follow it has neither end."""
@@ -165,8 +172,8 @@ class Walks:
         )
         if not pending:
             self._walk_spelled(state, walked)
-        for index in self._continuing if pending else self._stand_ins:
-            ends, tail = self.one((state,), int(self._vocabulary.order[index]), pending)
+        for index in self.continuing if pending else self._stand_ins:
+            ends, tail = self.one(state, int(self._vocabulary.order[index]), pending)
             for end in ends:
                 if not tail and self._automaton.at_border[end]:
                     walked.closed[index] = True

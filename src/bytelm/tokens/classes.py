@@ -1,0 +1,125 @@
+"""A partition of all characters into classes that a tokenizer cannot tell apart."""
+
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+IMPOSSIBLE = 0
+"""The class of the characters that the tokenizer never sees, because its normalizer changes them."""
+
+_SURROGATES = range(0xD800, 0xE000)
+_PLANE = 0x10000
+_ASTRAL_STEP = 64
+
+Unchanged = Callable[[str], NDArray[np.bool_]]
+"""Which characters of a text the normalizer leaves as they are, each by itself: bool ``(len(text),)``."""
+
+
+class CharacterClasses:
+    """Characters that match the same expressions and are the same of the named ones are one class.
+
+    The basic plane and a sample of the others are classified at once, the rest as it comes.
+
+    Args:
+        atoms: regular expressions of one character each.
+        unchanged: which characters the normalizer leaves alone; ``None`` if it leaves all.
+        named: characters that are classes of their own.
+
+    Attributes:
+        representatives: one character of each class, by class number; of the impossible ones ``"\\0"``.
+        plain: for every class the number of the class it would be if no characters were named, int64 ``(n,)``;
+            those numbers count from 0 and have ``plain_representatives``.
+    """
+
+    def __init__(self, atoms: Sequence[str], unchanged: Unchanged | None = None, named: str = "") -> None:
+        self._atoms = tuple(atoms)
+        self._unchanged = unchanged
+        self._named = "".join(dict.fromkeys(named))
+        self._by_signature: dict[bytes, int] = {}
+        self._by_name: dict[tuple[int, str], int] = {}
+        self._known = np.full(0x110000, -1, dtype=np.int16)
+        self.plain_representatives = ["\0"]
+        self.representatives = ["\0"]
+        self.plain = [IMPOSSIBLE]
+        self._learn(_sample(), [_matches_in_sample(atom) for atom in self._atoms])
+        self._learn(self._named, [_matches(atom, self._named) for atom in self._atoms])
+        self._set_apart()
+
+    def of(self, text: str) -> NDArray[np.int64]:
+        """The class of every character: int64 ``(len(text),)``. A new kind of character makes a new class."""
+        return self._of_codes(np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32))
+
+    def of_range(self, codes: range) -> frozenset[int]:
+        """The classes that occur among the code points of ``codes``; of large astral ranges a sample."""
+        step = 1 if codes.stop <= _PLANE or len(codes) <= _PLANE // 16 else _ASTRAL_STEP
+        return frozenset(np.unique(self._of_codes(np.array(codes[::step]))).tolist())
+
+    def _of_codes(self, codes: NDArray[Any]) -> NDArray[np.int64]:
+        classes: NDArray[np.int64] = self._known[codes].astype(np.int64)
+        if classes.size and classes.min() < 0:
+            text = "".join(map(chr, np.unique(codes[classes < 0]).tolist()))
+            self._learn(text, [_matches(atom, text) for atom in self._atoms])
+            classes = self._known[codes].astype(np.int64)
+        return classes
+
+    def _learn(self, text: str, columns: list[NDArray[np.bool_]]) -> None:
+        """Classify new characters by which atoms match them; ``columns`` has one array for each atom."""
+        if not text:
+            return
+        rows = np.packbits(np.array(columns, dtype=bool).reshape(len(columns), len(text)), axis=0)
+        kept = np.ones(len(text), dtype=bool) if self._unchanged is None else self._unchanged(text)
+        codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
+        self._known[codes[~kept]] = IMPOSSIBLE
+        codes, rows = codes[kept], rows[:, kept]
+        signatures, first, inverse = np.unique(rows.T, axis=0, return_index=True, return_inverse=True)
+        numbers = np.zeros(len(signatures), dtype=np.int16)
+        for i in np.argsort(first).tolist():
+            key = signatures[i].tobytes()
+            if key not in self._by_signature:
+                self._by_signature[key] = len(self.representatives)
+                self._add(chr(int(codes[first[i]])), len(self.plain_representatives))
+            numbers[i] = self._by_signature[key]
+        self._known[codes] = numbers[inverse.reshape(-1)]
+
+    def _add(self, representative: str, plain: int) -> None:
+        if plain == len(self.plain_representatives):
+            self.plain_representatives.append(representative)
+        self.plain.append(plain)
+        self.representatives.append(representative)
+
+    def _set_apart(self) -> None:
+        """Give every named character a class of its own."""
+        for char in self._named:
+            found = int(self._known[ord(char)])
+            if found != IMPOSSIBLE:
+                self._known[ord(char)] = len(self.representatives)
+                self._add(char, self.plain[found])
+
+
+def _matches(atom: str, text: str) -> NDArray[np.bool_]:
+    """Which characters of a text match ``atom``, by the tokenizer library's own engine: bool ``(len(text),)``."""
+    if len(atom) == 1 and atom != ".":
+        equal: NDArray[np.bool_] = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32) == ord(atom)
+        return equal
+    from tokenizers import Regex, pre_tokenizers
+
+    found = np.ones(len(text), dtype=bool)
+    for _, (start, end) in pre_tokenizers.Split(Regex(f"(?:{atom})+"), "removed").pre_tokenize_str(text):
+        found[start:end] = False
+    return found
+
+
+@cache
+def _sample() -> str:
+    """The characters that are classified at once: the basic plane, and some of all others."""
+    basic = (code for code in range(_PLANE) if code not in _SURROGATES)
+    return "".join(map(chr, chain(basic, range(_PLANE, 0x110000, _ASTRAL_STEP))))
+
+
+@lru_cache(maxsize=256)
+def _matches_in_sample(atom: str) -> NDArray[np.bool_]:
+    return _matches(atom, _sample())

@@ -1,0 +1,262 @@
+"""Reading a ``tokenizer.json``: the bytes of its tokens, and how it cuts texts.
+
+Both the form of transformers 5 and that of transformers 4 are read (merges as pairs or as strings).
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bytelm.tokens.added import AddedToken
+from bytelm.tokens.json_files import read_json
+from bytelm.tokens.normalizing import SPACE_MARK, Normalization, parts_of
+from bytelm.tokens.specification import (
+    BytePairFamily,
+    LongestFamily,
+    Specification,
+    UnigramFamily,
+)
+from bytelm.tokens.spelling import ByteFallback
+from bytelm.tokens.splitting import Splitter, section_prefix, splitter_of, text_prefix, text_seen
+
+KINDS = ("BPE", "Unigram", "WordPiece")
+_STAND_INS = {f"<0x{byte:02X}>": byte for byte in range(256)}
+
+
+class LibraryEncoder:
+    """The tokenizer library's own tokenizer."""
+
+    def __init__(self, path: Path) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer = Tokenizer.from_file(str(path))
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._tokenizer.encode_special_tokens = True
+
+    def encode(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def find(self, content: str) -> int | None:
+        found = self._tokenizer.token_to_id(content)
+        return None if found is None else int(found)
+
+
+def read_huggingface(path: Path, size: int | None = None) -> Specification:
+    """Read a ``tokenizer.json``.
+
+    Args:
+        path: the file.
+        size: leave out the tokens from this id on.
+
+    Raises:
+        ValueError: the file is not a tokenizer, or one of a kind whose tokens do not say which bytes they stand for.
+    """
+    description = read_json(path)
+    model = description.get("model")
+    if not isinstance(model, dict) or not isinstance(model.get("vocab"), dict | list):
+        raise ValueError(f"{path} is not a tokenizer: it has no model with a vocabulary")
+    kind = model.get("type", "BPE" if "merges" in model else None)
+    if kind not in KINDS:
+        raise ValueError(f"{path} holds a {kind} tokenizer; bytelm reads {', '.join(KINDS[:-1])} and {KINDS[-1]}")
+    ids = _ids(model["vocab"])
+    entries = [entry for entry in description.get("added_tokens", []) if size is None or entry["id"] < size]
+    if size is not None:
+        ids = {name: i for name, i in ids.items() if i < size}
+    marked = _is_marked(description, kind)
+    normalization = Normalization(description.get("normalizer"), marked)
+    spelling = _Spelling(description, path, marked)
+    produced = [entry for entry in entries if not entry["special"] and _is_produced(entry, ids, marked)]
+    silent = {entry["id"] for entry in entries if entry["special"]} | _unknown(model, ids)
+    token_bytes = [b""] * (1 + max([*ids.values(), *(entry["id"] for entry in entries)]))
+    for name, i in ids.items():
+        token_bytes[i] = b"" if i in silent else spelling.of(name)
+    for entry in produced:
+        token_bytes[entry["id"]] = entry["content"].encode()
+    return Specification(
+        kind=_describe(kind, description),
+        token_bytes=tuple(token_bytes),
+        family=_family(description, ids, spelling, path),
+        normalization=normalization,
+        seen=partial(text_seen, description.get("pre_tokenizer"), normalization),
+        splitter=partial(_splitter, description, normalization),
+        encoder=partial(LibraryEncoder, path),
+        special={entry["content"]: entry["id"] for entry in entries},
+        added=tuple(AddedToken(e["id"], e["content"], e["lstrip"], e["rstrip"]) for e in produced),
+        fallback=_fallback(model, ids, silent, spelling),
+        prefix=text_prefix(description.get("pre_tokenizer"), normalization),
+        section_prefix=section_prefix(description.get("pre_tokenizer"), normalization),
+        named=_named_tokens(path.with_name("tokenizer_config.json"), ids, entries),
+    )
+
+
+def byte_characters() -> list[str]:
+    """The character that byte-level BPE writes for each byte (GPT-2's table): printable Latin-1 stands for itself."""
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = iter(range(0x100, 0x200))
+    return [chr(byte) if byte in printable else chr(next(others)) for byte in range(256)]
+
+
+class _Spelling:
+    """How a tokenizer writes bytes.
+
+    Attributes:
+        byte_level: whether it writes bytes as characters (GPT-2's table).
+        by_bytes: whether it has byte tokens for characters without a token.
+    """
+
+    def __init__(self, description: Mapping[str, Any], path: Path, marked: bool) -> None:
+        model = description["model"]
+        for affix in ("end_of_word_suffix", "continuing_subword_prefix"):
+            if model.get("type") != "WordPiece" and model.get(affix):
+                raise ValueError(
+                    f"{path} has the {affix} {model[affix]!r}: such tokens do not say which bytes they stand for"
+                )
+        self.byte_level = any("ByteLevel" in _kinds(description.get(part)) for part in ("pre_tokenizer", "decoder"))
+        self.by_bytes = bool(model.get("byte_fallback"))
+        self._marked = marked
+        self._table = {ord(char): byte for byte, char in enumerate(byte_characters())}
+        self._continuing = model.get("continuing_subword_prefix", "##") if model.get("type") == "WordPiece" else None
+
+    def of(self, name: str) -> bytes:
+        """The bytes of the token written ``name``."""
+        if self.byte_level:
+            try:
+                return name.translate(self._table).encode("latin-1") if self._is_mapped(name) else name.encode()
+            except UnicodeEncodeError:
+                return name.encode()
+        if self.by_bytes and name in _STAND_INS:
+            return bytes([_STAND_INS[name]])
+        if self._continuing is not None:
+            joined = name.startswith(self._continuing)
+            return (name.removeprefix(self._continuing) if joined else " " + name).encode()
+        return (name.replace(SPACE_MARK, " ") if self._marked else name).encode()
+
+    def _is_mapped(self, name: str) -> bool:
+        return all(ord(char) in self._table for char in name)
+
+    def atoms(self, ids: Mapping[str, int]) -> list[int]:
+        """The ids that merging starts from."""
+        if self.byte_level:
+            return [i for name, i in ids.items() if len(name) == 1 and ord(name) in self._table]
+        single = [i for name, i in ids.items() if len(name) == 1]
+        return single + sorted(ids[name] for name in _STAND_INS if name in ids) if self.by_bytes else single
+
+
+def _ids(vocabulary: Mapping[str, int] | list[Any]) -> dict[str, int]:
+    if isinstance(vocabulary, list):
+        return {piece: i for i, (piece, _) in enumerate(vocabulary)}
+    return dict(vocabulary)
+
+
+def _kinds(entry: Any) -> set[str]:
+    """The types of all parts of a pre-tokenizer or decoder."""
+    if not isinstance(entry, dict):
+        return set()
+    members = (*entry.get("pretokenizers", ()), *entry.get("decoders", ()))
+    return {entry.get("type", "")}.union(*map(_kinds, members))
+
+
+def _is_marked(description: Mapping[str, Any], kind: str) -> bool:
+    """Whether spaces are written as U+2581."""
+    replaced = [
+        part
+        for entry, members in (("normalizer", "normalizers"), ("decoder", "decoders"))
+        for part in parts_of(description.get(entry), members)
+        if part["type"] == "Replace" and SPACE_MARK in (part["content"], part["pattern"].get("String"))
+    ]
+    spaced = any("Metaspace" in _kinds(description.get(part)) for part in ("pre_tokenizer", "decoder"))
+    return kind == "Unigram" or spaced or bool(replaced)
+
+
+def _is_produced(entry: Mapping[str, Any], ids: Mapping[str, int], marked: bool) -> bool:
+    """Whether texts produce an added token: not if it is written with a mark that no text seen has."""
+    return not (marked and SPACE_MARK in entry["content"] and entry["content"] in ids)
+
+
+def _unknown(model: Mapping[str, Any], ids: Mapping[str, int]) -> set[int]:
+    """The token that stands for what the vocabulary lacks."""
+    if model.get("unk_id") is not None:
+        return {int(model["unk_id"])}
+    return {ids[model["unk_token"]]} if model.get("unk_token") in ids else set()
+
+
+def _family(
+    description: Mapping[str, Any], ids: Mapping[str, int], spelling: _Spelling, path: Path
+) -> BytePairFamily | UnigramFamily | LongestFamily:
+    model = description["model"]
+    if model.get("type") == "Unigram":
+        pieces, scores = zip(*model["vocab"], strict=True)
+        return UnigramFamily(tuple(map(float, scores)), tuple(map(spelling.of, pieces)))
+    if model.get("type") == "WordPiece":
+        return LongestFamily(int(model.get("max_input_chars_per_word", 100)))
+    ranked = _rank(model["merges"], ids, path)
+    return BytePairFamily(ranked, spelling.atoms(ids), bool(model.get("ignore_merges")))
+
+
+def _rank(
+    merges: Iterable[str | list[str]], ids: Mapping[str, int], path: Path
+) -> dict[tuple[int, int], tuple[int, int]]:
+    ranked: dict[tuple[int, int], tuple[int, int]] = {}
+    for rank, merge in enumerate(merges):
+        left, right = merge.split(" ") if isinstance(merge, str) else merge
+        try:
+            pair, result = (ids[left], ids[right]), ids[left + right]
+        except KeyError as error:
+            raise ValueError(
+                f"{path}: merge {rank} ({left!r}, {right!r}) needs the token {error}, which is missing"
+            ) from None
+        ranked.setdefault(pair, (rank, result))
+    return ranked
+
+
+def _fallback(
+    model: Mapping[str, Any], ids: Mapping[str, int], silent: set[int], spelling: _Spelling
+) -> ByteFallback | None:
+    if spelling.byte_level or not spelling.by_bytes:
+        return None
+    single = frozenset(name for name, i in ids.items() if len(name) == 1 and i not in silent)
+    return ByteFallback(
+        tokens=frozenset(ids[name] for name in _STAND_INS if name in ids),
+        characters=single | ({" "} if SPACE_MARK in ids else set()),
+    )
+
+
+def _splitter(description: Mapping[str, Any], normalization: Normalization) -> Splitter:
+    normalization.check()
+    if description["model"].get("dropout"):
+        raise ValueError(
+            "the tokenizer drops merges at random (dropout), so no segmentation is its own; "
+            'load the model with segmentation="all"'
+        )
+    single = [e["content"] for e in description.get("added_tokens", []) if e.get("single_word") and not e["special"]]
+    if single:
+        raise ValueError(
+            f"the added token {single[0]!r} stands only for whole words (single_word), which bytelm cannot follow; "
+            'load the model with segmentation="all"'
+        )
+    return splitter_of(description.get("pre_tokenizer"), normalization, description.get("normalizer"))
+
+
+def _describe(kind: str, description: Mapping[str, Any]) -> str:
+    if kind != "BPE":
+        return kind
+    return (
+        "byte-level BPE"
+        if "ByteLevel" in _kinds(description.get("pre_tokenizer")) | _kinds(description.get("decoder"))
+        else "BPE over characters" + (" with byte fallback" if description["model"].get("byte_fallback") else "")
+    )
+
+
+def _named_tokens(path: Path, ids: Mapping[str, int], entries: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """The ids of the tokens that ``tokenizer_config.json`` names by role."""
+    if not path.is_file():
+        return {}
+    known = {**ids, **{entry["content"]: entry["id"] for entry in entries}}
+    named = {}
+    for role, value in read_json(path).items():
+        content = value.get("content") if isinstance(value, dict) else value
+        if role.endswith("_token") and isinstance(content, str) and content in known:
+            named[role] = known[content]
+    return named

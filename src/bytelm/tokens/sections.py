@@ -1,0 +1,125 @@
+"""The automaton of borders for texts with added tokens: sections of text between them, each cut by itself.
+
+It has the face of :class:`bytelm.tokens.borders.BorderAutomaton` and stands in for it. Its states are those of the
+sections' automaton together with the added tokens that have begun and must not be completed.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bytelm.tokens.added import AddedTokens, Unfinished
+from bytelm.tokens.borders import DEAD, UNKNOWN, BorderAutomaton
+from bytelm.tokens.classes import CharacterClasses
+
+
+class _Place(NamedTuple):
+    """What a state stands for.
+
+    Attributes:
+        inner: the state of the section's own automaton.
+        unfinished: the added tokens that must not be completed.
+        fresh: whether the section begins here, so that what is put before every section comes first.
+        stripped: whether white space at this place has been swallowed by the added token before it.
+        spaced: whether white space stands just before.
+    """
+
+    inner: int
+    unfinished: Unfinished
+    fresh: bool = False
+    stripped: bool = False
+    spaced: bool = False
+
+
+class SectionAutomaton:
+    """The automaton of possible (character class, border after it) sequences between added tokens.
+
+    Args:
+        inner: the automaton of one section.
+        classes: the classes of characters, with those of added tokens named.
+        added: the added tokens.
+        prefix: what stands before every section behind an added token: a space, or nothing.
+
+    Attributes:
+        start, at_border, may_end: as of the inner automaton.
+    """
+
+    def __init__(self, inner: BorderAutomaton, classes: CharacterClasses, added: AddedTokens, prefix: str) -> None:
+        self._inner = inner
+        self._classes = classes
+        self._added = added
+        self._prefix = prefix
+        self._strips_left = any(entry.strips_left for entry in added.by_id.values())
+        self._ids: dict[_Place, int] = {}
+        self._places: list[_Place] = []
+        self.at_border: list[bool] = []
+        self.may_end: list[bool] = []
+        self._table = np.full((16, 2, len(classes.representatives) + 16), UNKNOWN, dtype=np.int32)
+        self.start = self._state(_Place(inner.start, frozenset()))
+
+    def step(self, state: int, character_class: int, border: bool) -> int:
+        """The state after one more character with, or without, a border behind it; ``DEAD`` if impossible."""
+        if character_class >= self._table.shape[2]:
+            self._grow(2)
+        found = int(self._table[state, int(border), character_class])
+        if found == UNKNOWN:
+            found = self._follow(self._places[state], character_class, border)
+            self._table[state, int(border), character_class] = found
+        return found
+
+    def step_all(self, states: NDArray[np.int32], classes: NDArray[np.int64], border: bool) -> NDArray[np.int32]:
+        """``step`` for arrays of equal shape; dead states stay dead."""
+        if classes.size and int(classes.max()) >= self._table.shape[2]:
+            self._grow(2)
+        rows = np.maximum(states, 0)
+        found = self._table[rows, int(border), classes]
+        missing = (found == UNKNOWN) & (states >= 0)
+        if missing.any():
+            for state, character_class in np.unique(np.stack((rows[missing], classes[missing])), axis=1).T.tolist():
+                self.step(state, character_class, border)
+            found = self._table[rows, int(border), classes]
+        return np.where(states >= 0, found, DEAD).astype(np.int32)
+
+    def take(self, state: int, token: int) -> int:
+        """The state after an added token; ``DEAD`` if it cannot stand there."""
+        place = self._places[state]
+        entry = self._added.by_id[token]
+        unfinished = self._added.take(place.unfinished, token)
+        if not self.may_end[state] or unfinished is None or (entry.strips_left and place.spaced):
+            return DEAD
+        return self._state(_Place(self._inner.start, unfinished, bool(self._prefix), entry.strips_right))
+
+    def _follow(self, place: _Place, character_class: int, border: bool) -> int:
+        char = self._classes.representatives[character_class]
+        if place.fresh and char != self._prefix:
+            return DEAD
+        if place.stripped and not place.fresh and _is_space(char):
+            return DEAD
+        inner = self._inner.step(place.inner, self._classes.plain[character_class], border)
+        unfinished = place.unfinished if place.fresh else self._added.read(place.unfinished, char)
+        if inner == DEAD or unfinished is None:
+            return DEAD
+        return self._state(
+            _Place(inner, unfinished, False, place.stripped and place.fresh, self._strips_left and _is_space(char))
+        )
+
+    def _state(self, place: _Place) -> int:
+        if place not in self._ids:
+            self._ids[place] = len(self._places)
+            self._places.append(place)
+            self.at_border.append(self._inner.at_border[place.inner])
+            self.may_end.append(self._inner.may_end[place.inner])
+            if len(self._places) > self._table.shape[0]:
+                self._grow(0)
+        return self._ids[place]
+
+    def _grow(self, axis: int) -> None:
+        padding = [(0, 0), (0, 0), (0, 0)]
+        padding[axis] = (0, self._table.shape[axis])
+        self._table = np.pad(self._table, padding, constant_values=UNKNOWN)
+
+
+def _is_space(char: str) -> bool:
+    """White space as Unicode has it, which Python adds four separators to."""
+    return char.isspace() and not "\x1c" <= char <= "\x1f"

@@ -1,0 +1,96 @@
+"""What a tokenizer is, in terms of bytes, whatever file it was read from."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bytelm.tokens.added import AddedToken
+from bytelm.tokens.normalizing import Normalization
+from bytelm.tokens.spelling import ByteFallback
+from bytelm.tokens.splitting import Splitter
+
+
+class Encoder(Protocol):
+    """The tokenizer itself."""
+
+    def encode(self, text: str) -> list[int]:
+        """Its own segmentation of a text, special tokens in it read as text."""
+        ...
+
+    def find(self, content: str) -> int | None:
+        """The id of the token written ``content``, if there is one."""
+        ...
+
+
+@dataclass(frozen=True)
+class BytePairFamily:
+    """Byte-pair encoding.
+
+    Attributes:
+        ranked: the merges, ``(left id, right id) -> (rank, id of the result)``.
+        atoms: the ids that merging starts from.
+        ignore_merges: whether a pre-token that is a token is not merged.
+    """
+
+    ranked: Mapping[tuple[int, int], tuple[int, int]]
+    atoms: list[int]
+    ignore_merges: bool = False
+
+
+@dataclass(frozen=True)
+class UnigramFamily:
+    """Unigram.
+
+    Attributes:
+        scores: the scores of all pieces by id.
+        pieces: how all pieces are written, special ones too, in bytes of the text seen.
+    """
+
+    scores: tuple[float, ...]
+    pieces: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class LongestFamily:
+    """Greedy longest match.
+
+    Attributes:
+        longest: the most characters that a pre-token may have behind its space; ``None`` for any number.
+    """
+
+    longest: int | None = None
+
+
+@dataclass(frozen=True)
+class Specification:
+    """A tokenizer.
+
+    Attributes:
+        kind: what it is called, for people.
+        token_bytes: the bytes of each token by id; ``b""`` for special tokens and unused ids.
+        family: how pre-tokens are cut.
+        normalization: what happens to characters first.
+        seen: what the tokenizer sees of a text that has no added token in it, without what it puts before it.
+        splitter: makes the splitter; raises ``ValueError`` where borders cannot be followed.
+        encoder: makes the tokenizer itself.
+        special: the ids of added tokens, special or not, by how they are written.
+        added: the added tokens that text produces.
+        fallback: the byte tokens of a tokenizer over characters; ``None`` for a byte-level one.
+        prefix: what it puts before every text, in characters of the text seen: a space, or nothing.
+        section_prefix: what it puts before the text behind an added token.
+        named: the ids of the tokens with a role: ``bos_token``, ``eos_token`` ….
+    """
+
+    kind: str
+    token_bytes: tuple[bytes, ...]
+    family: BytePairFamily | UnigramFamily | LongestFamily
+    normalization: Normalization
+    seen: Callable[[str], str]
+    splitter: Callable[[], Splitter]
+    encoder: Callable[[], Encoder]
+    special: Mapping[str, int] = field(default_factory=dict)
+    added: tuple[AddedToken, ...] = ()
+    fallback: ByteFallback | None = None
+    prefix: str = ""
+    section_prefix: str = ""
+    named: Mapping[str, int] = field(default_factory=dict)
