@@ -7,9 +7,12 @@ _SECOND_BYTE = {0xE0: (0xA0, 0xBF), 0xED: (0x80, 0x9F), 0xF0: (0x90, 0xBF), 0xF4
 
 def split_tail(data: bytes) -> tuple[str, bytes] | None:
     """``data`` as whole characters and the bytes of an unfinished last one; ``None`` if it is no UTF-8."""
-    tail = data[len(data) - unfinished(data) :]
     try:
-        return data[: len(data) - len(tail)].decode("utf-8"), tail
+        return data.decode("utf-8"), b""
+    except UnicodeDecodeError:
+        length = unfinished(data)
+    try:
+        return (data[:-length].decode("utf-8"), data[-length:]) if length else None
     except UnicodeDecodeError:
         return None
 

@@ -12,6 +12,7 @@ The tokenizer's own ``encode`` is the judge of the result: see ``tests/tokens``.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -22,6 +23,7 @@ from bytelm.tokens.splitting import Splitter
 
 DEAD = -1
 UNKNOWN = -2
+_TEXTS_CACHED = 1024
 
 Answer = tuple[int, ...] | None
 """The borders of a text; ``None`` if the tokenizer never sees it."""
@@ -50,6 +52,7 @@ class BorderAutomaton:
         self._guesses: list[tuple[str, tuple[int, ...]]] = []
         self.at_border: list[bool] = []
         self.may_end: list[bool] = []
+        self._ask = lru_cache(maxsize=_TEXTS_CACHED)(self._ask_splitter)
         self._table = np.full((16, 2, max(16, len(representatives))), UNKNOWN, dtype=np.int32)
         self.start = self._state("", (), self._ask(""))
 
@@ -89,7 +92,7 @@ class BorderAutomaton:
             successor = self._state(longer, guess, answers)
             self._table[state, int(border), character_class] = successor
 
-    def _ask(self, text: str) -> list[Answer]:
+    def _ask_splitter(self, text: str) -> list[Answer]:
         """The borders that the pre-tokenizer gives to ``text`` before each continuation."""
         return [self._splitter.borders(text + more) for more in self._continuations]
 

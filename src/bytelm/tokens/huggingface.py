@@ -3,6 +3,7 @@
 Both the form of transformers 5 and that of transformers 4 are read (merges as pairs or as strings).
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,9 @@ from bytelm.tokens.spelling import ByteFallback
 from bytelm.tokens.splitting import Splitter, section_prefix, splitter_of, text_prefix, text_seen
 
 KINDS = ("BPE", "Unigram", "WordPiece")
+_UNMAPPED = re.compile("[\x80-\xa0\xad]")
+"""Characters below U+0100 that stand for no byte and are not their own."""
+
 _STAND_INS = {f"<0x{byte:02X}>": byte for byte in range(256)}
 
 
@@ -123,7 +127,7 @@ class _Spelling:
         """The bytes of the token written ``name``."""
         if self.byte_level:
             try:
-                return name.translate(self._table).encode("latin-1") if self._is_mapped(name) else name.encode()
+                return name.encode() if _UNMAPPED.search(name) else name.translate(self._table).encode("latin-1")
             except UnicodeEncodeError:
                 return name.encode()
         if self.by_bytes and name in _STAND_INS:
@@ -132,9 +136,6 @@ class _Spelling:
             joined = name.startswith(self._continuing)
             return (name.removeprefix(self._continuing) if joined else " " + name).encode()
         return (name.replace(SPACE_MARK, " ") if self._marked else name).encode()
-
-    def _is_mapped(self, name: str) -> bool:
-        return all(ord(char) in self._table for char in name)
 
     def atoms(self, ids: Mapping[str, int]) -> list[int]:
         """The ids that merging starts from."""
@@ -198,17 +199,18 @@ def _family(
 def _rank(
     merges: Iterable[str | list[str]], ids: Mapping[str, int], path: Path
 ) -> dict[tuple[int, int], tuple[int, int]]:
-    ranked: dict[tuple[int, int], tuple[int, int]] = {}
-    for rank, merge in enumerate(merges):
-        left, right = merge.split(" ") if isinstance(merge, str) else merge
-        try:
-            pair, result = (ids[left], ids[right]), ids[left + right]
-        except KeyError as error:
-            raise ValueError(
-                f"{path}: merge {rank} ({left!r}, {right!r}) needs the token {error}, which is missing"
-            ) from None
-        ranked.setdefault(pair, (rank, result))
-    return ranked
+    pairs = [merge.split(" ") if isinstance(merge, str) else merge for merge in merges]
+    try:
+        found = [((ids[left], ids[right]), ids[left + right]) for left, right in pairs]
+    except KeyError as error:
+        rank, (left, right) = next(
+            (rank, pair) for rank, pair in enumerate(pairs) if not {*pair, "".join(pair)} <= ids.keys()
+        )
+        raise ValueError(
+            f"{path}: merge {rank} ({left!r}, {right!r}) needs the token {error}, which is missing"
+        ) from None
+    last = len(found) - 1
+    return {pair: (last - back, result) for back, (pair, result) in enumerate(reversed(found))}
 
 
 def _fallback(

@@ -131,14 +131,15 @@ class Merges:
         for merge in sorted((rank, a, b, result) for (a, b), (rank, result) in ranked.items()):
             ready = [merge]
             while ready:
-                rank, a, b, result = heappop(ready)
-                missing = a if not reachable[a] else b
-                if not reachable[missing]:
-                    waiting.setdefault(missing, []).append((rank, a, b, result))
+                found = heappop(ready) if len(ready) > 1 else ready.pop()
+                _, a, b, result = found
+                if not (reachable[a] and reachable[b]):
+                    waiting.setdefault(b if reachable[a] else a, []).append(found)
                     continue
-                yield rank, a, b, result
-                for released in waiting.pop(result, ()) if waiting and reachable[result] else ():
-                    heappush(ready, released)
+                yield found
+                if result in waiting and reachable[result]:
+                    for released in waiting.pop(result):
+                        heappush(ready, released)
 
     def _prepare_pairs(self) -> None:
         self._stands = lru_cache(maxsize=_PAIRS_CACHED)(self._stands_uncrossed)

@@ -47,16 +47,17 @@ class ByteFallback:
 class Spelling:
     """The characters of every token, as classes, for walks over all tokens at once.
 
-    Tokens are numbered in the vocabulary's sorted order. Those that the normalizer would change are left out.
+    Tokens are numbered in the vocabulary's sorted order. Those that the normalizer would change are left out. Tokens
+    of the same classes walk alike, so they are walked once, as one *form*.
 
     Attributes:
-        by_length: the tokens that start where a character starts, those of most whole characters first, int64
-            ``(n,)``.
-        counts: how many whole characters each of ``by_length`` has, int64 ``(n,)``.
-        starts: where its classes start in ``classes``, int64 ``(n,)``.
-        cut: whether it ends inside a character, bool ``(n,)``.
-        classes: the classes of all characters of all tokens, one after the other.
-        tails: the bytes of the unfinished last character, for the tokens that have one.
+        tokens: the tokens that start where a character starts, int64 ``(n,)``.
+        form: the form of each of them, int64 ``(n,)``.
+        counts: how many whole characters each form has, int64 ``(forms,)``; the longest come first.
+        starts: where its classes start in ``classes``, int64 ``(forms,)``.
+        classes: the classes of all characters of all forms, one after the other.
+        cut: those of ``tokens`` that end inside a character, as places in it, int64 ``(m,)``.
+        tails: the bytes of their unfinished last characters.
         joining: the whole characters of the tokens whose first one may join the character before it.
     """
 
@@ -67,23 +68,34 @@ class Spelling:
         classes: CharacterClasses,
         normalization: Normalization,
     ) -> None:
-        rows, texts = [], []
-        self.tails: dict[int, bytes] = {}
+        texts: list[str] = []
+        tokens: list[int] = []
+        cut: list[int] = []
+        self.tails: list[bytes] = []
         self.joining: dict[int, str] = {}
         for index in spelled:
             split = split_tail(token_bytes[index])
             if split is None or not normalization.holds("", split[0]):
                 continue
             text, tail = split
-            rows.append((len(text), index, int(bool(tail))))
-            texts.append(text)
             if tail:
-                self.tails[index] = tail
+                cut.append(len(tokens))
+                self.tails.append(tail)
             if normalization.joins and text and joins(text[0]):
                 self.joining[index] = text
-        table = np.array(rows, dtype=np.int64).reshape(-1, 3)
-        order = np.argsort(-table[:, 0], kind="stable")
-        self.starts = (np.cumsum(table[:, 0]) - table[:, 0])[order]
-        self.counts, self.by_length = table[order, 0], table[order, 1]
-        self.cut: NDArray[np.bool_] = table[order, 2] > 0
-        self.classes: NDArray[np.int64] = classes.of("".join(texts))
+            texts.append(text)
+            tokens.append(index)
+        self.tokens = np.array(tokens, dtype=np.int64)
+        self.cut = np.array(cut, dtype=np.int64)
+        self._find_forms(classes.of("".join(texts)).astype(np.int16), np.array(list(map(len, texts)), dtype=np.int64))
+
+    def _find_forms(self, classes: NDArray[np.int16], lengths: NDArray[np.int64]) -> None:
+        data = classes.tobytes()
+        ends = 2 * np.cumsum(lengths)
+        keys = [data[start:end] for start, end in zip((ends - 2 * lengths).tolist(), ends.tolist(), strict=True)]
+        forms = sorted(set(keys), key=len, reverse=True)
+        numbers = {form: number for number, form in enumerate(forms)}
+        self.form = np.array([numbers[key] for key in keys], dtype=np.int64)
+        self.counts = np.array([len(form) // 2 for form in forms], dtype=np.int64)
+        self.starts = np.cumsum(self.counts) - self.counts
+        self.classes = np.frombuffer(b"".join(forms), dtype=np.int16).astype(np.int64)

@@ -116,7 +116,7 @@ class Tokenizer:
         allowed = np.zeros(self.size, dtype=bool)
         allowed[self.vocabulary.order] = self.canonical.allowed(context)
         if not tokens:
-            allowed &= [self._begins(token) for token in range(self.size)]
+            allowed &= self._beginning
         return allowed
 
     def canonical_heads(self, text: Text) -> list[tuple[tuple[int, ...], bytes]]:
@@ -132,6 +132,11 @@ class Tokenizer:
     @cached_property
     def _encoder(self) -> Encoder:
         return self._specification.encoder()
+
+    @cached_property
+    def _beginning(self) -> NDArray[np.bool_]:
+        """Which tokens can spell the beginning of a text: bool ``(size,)``."""
+        return np.fromiter(map(self._begins, range(self.size)), dtype=bool, count=self.size)
 
     def _begins(self, token: int) -> bool:
         """Whether the token can spell the beginning of a text, the prefix included."""

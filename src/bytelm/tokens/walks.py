@@ -133,11 +133,13 @@ class Walks:
     def singles(self, few: int) -> dict[int, list[int]]:
         """At most ``few`` token ids of one whole character each, by the character's class."""
         spelling = self._spelling
+        whole = np.ones(len(spelling.tokens), dtype=bool)
+        whole[spelling.cut] = False
         singles: dict[int, list[int]] = {}
-        for row in np.flatnonzero((spelling.counts == 1) & ~spelling.cut).tolist():
-            tokens = singles.setdefault(int(spelling.classes[spelling.starts[row]]), [])
+        for place in np.flatnonzero((spelling.counts[spelling.form] == 1) & whole).tolist():
+            tokens = singles.setdefault(int(spelling.classes[spelling.starts[spelling.form[place]]]), [])
             if len(tokens) < few:
-                tokens.append(int(self._vocabulary.order[spelling.by_length[row]]))
+                tokens.append(int(self._vocabulary.order[spelling.tokens[place]]))
         return singles
 
     def _spell(self, token: int, pending: bytes) -> Spelled | None:
@@ -182,18 +184,21 @@ class Walks:
         return walked
 
     def _walk_spelled(self, state: int, walked: Walked) -> None:
-        """Walk all tokens that start where a character starts at once, one character of each a step."""
+        """Walk all tokens that start where a character starts at once, one character of each form a step."""
         spelling = self._spelling
         states = np.full(len(spelling.counts), state, dtype=np.int32)
+        closed = np.zeros(len(spelling.counts), dtype=bool)
         for place in range(int(spelling.counts.max(initial=0))):
             active = int(np.searchsorted(-spelling.counts, -place))
             alive = np.flatnonzero(states[:active] != DEAD)
             classes = spelling.classes[spelling.starts[alive] + place]
-            last = (spelling.counts[alive] == place + 1) & ~spelling.cut[alive]
-            closed = self._automaton.step_all(states[alive[last]], classes[last], True)
-            walked.closed[spelling.by_length[alive[last]]] = closed != DEAD
+            last = spelling.counts[alive] == place + 1
+            closed[alive[last]] = self._automaton.step_all(states[alive[last]], classes[last], True) != DEAD
             states[alive] = self._automaton.step_all(states[alive], classes, False)
-        for row in np.flatnonzero(spelling.cut & (states != DEAD)).tolist():
-            if not self._goes_on(int(states[row]), spelling.tails[int(spelling.by_length[row])]):
-                states[row] = DEAD
-        walked.inside[spelling.by_length] = states
+        walked.inside[spelling.tokens] = states[spelling.form]
+        walked.closed[spelling.tokens] = closed[spelling.form]
+        cut = spelling.tokens[spelling.cut]
+        walked.closed[cut] = False
+        for index, tail in zip(cut.tolist(), spelling.tails, strict=True):
+            if walked.inside[index] != DEAD and not self._goes_on(int(walked.inside[index]), tail):
+                walked.inside[index] = DEAD
