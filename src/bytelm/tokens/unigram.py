@@ -10,10 +10,11 @@ scores of what is left, are fixed (:mod:`bytelm.tokens.pieces`). The former are 
 from p to E. A piece that goes on from there with x competes with the tokens that begin with x, a range of the sorted
 pieces. So a mask takes one table look-up for every such pair.
 
-Hugging Face ``tokenizers`` (``models/unigram/model.rs``, ``encode_optimized``) and SentencePiece add scores from left
-to right in float64, and of equal ones keep the earliest start. Scores that come from a SentencePiece model are
-float32, so that float64 adds them exactly, and only differences matter. Otherwise sums from the beginning of the
-pre-token are kept as they are, and tokens within rounding of a rival are judged by adding up in that order.
+The judge is Hugging Face ``tokenizers`` (``models/unigram/model.rs``, ``encode_optimized``): it adds scores from left
+to right in float64, and of equal sums keeps the one whose last piece starts first. Scores that come from a
+SentencePiece model are float32, so that float64 adds them exactly, and only differences matter. Otherwise sums from
+the beginning of the pre-token are kept as they are, and tokens within rounding of a rival are judged by adding up in
+that order. (SentencePiece itself adds in float32, and may decide near ties otherwise.)
 """
 
 from bisect import bisect_left
@@ -82,19 +83,22 @@ class Unigram:
     ) -> None:
         self._vocabulary = vocabulary
         self._byte_of = _bytes_of(vocabulary, byte_tokens)
-        self._tokens = self._spelled(scores)
-        pieces = {text: float(scores[token]) for text, token in self._tokens.items()}
+        tokens = self._spelled(scores)
+        pieces = {text: float(scores[token]) for text, token in tokens.items()}
         for text, score in (competitors or {}).items():
             if not text or text in pieces:
                 raise ValueError(f"competitor {text!r} is " + ("a token too" if text else "empty"))
             pieces[text] = score
         lowest = min(float(np.nanmin(scores)), *pieces.values())
         self._pieces = Pieces(pieces, lowest - _UNKNOWN_PENALTY)
-        self._texts = {token: text for text, token in self._tokens.items()}
-        ids = np.array([self._tokens.get(text, -1) for text in self._pieces.texts])
+        self._largest = float(np.abs(self._pieces.scores * self._pieces.lengths).max())
+        self._texts = {token: text for text, token in tokens.items()}
+        ids = np.array([tokens.get(text, -1) for text in self._pieces.texts])
         self._places = np.where(ids >= 0, vocabulary.index[ids], -1)
         self._characters = sorted(ord(text) for text in self._pieces.texts if len(text) == 1)
-        self._masks = lru_cache(maxsize=max(64, _MASK_CACHE_BYTES // vocabulary.size))(self._mask)
+        masks = max(64, _MASK_CACHE_BYTES // vocabulary.size)
+        self._masks = lru_cache(maxsize=masks)(self._mask)
+        self._closing = lru_cache(maxsize=masks)(self._mask_of_closing) if byte_tokens is not None else self._masks
         self.reachable = self._find_reachable()
 
     def advance(self, segment: Segment, token: int) -> Segment | None:
@@ -109,13 +113,7 @@ class Unigram:
         return self._masks(segment)
 
     def closing(self, segment: Segment) -> NDArray[np.bool_]:
-        allowed = self._masks(segment)
-        if not self._byte_of:
-            return allowed
-        partial = cast(UnigramSegment, segment).partial
-        closing = allowed.copy()
-        closing[[self._vocabulary.index[t] for t, byte in self._byte_of.items() if unfinished(partial + byte)]] = False
-        return closing
+        return self._closing(segment)
 
     def may_close(self, segment: Segment) -> bool:
         return not cast(UnigramSegment, segment).partial
@@ -184,11 +182,20 @@ class Unigram:
         mask.flags.writeable = False
         return mask
 
+    def _mask_of_closing(self, segment: UnigramSegment) -> NDArray[np.bool_]:
+        """The allowed tokens, but for bytes that leave a character unfinished."""
+        mask = self._masks(segment).copy()
+        for token, byte in self._byte_of.items():
+            if unfinished(segment.partial + byte):
+                mask[self._vocabulary.index[token]] = False
+        mask.flags.writeable = False
+        return mask
+
     def _margin(self, segment: UnigramSegment) -> float:
         """How far off differences of scores may be."""
         if self._pieces.exact:
             return 0.0
-        return _ROUNDING * (abs(segment.score) + float(np.abs(self._pieces.scores * self._pieces.lengths).max()))
+        return _ROUNDING * (abs(segment.score) + self._largest)
 
     def _gaps(self, segment: UnigramSegment) -> FloatArray:
         """By how much the best rival of each piece scores higher: float64, in the order of the pieces."""
@@ -234,12 +241,10 @@ class Unigram:
         crossed = set()
         for start, before in segment.starts if self._byte_of else ():
             span = pieces.span(start)
-            for index in (
-                np.flatnonzero(pieces.lengths[span.start : span.stop] == len(start) + 1) + span.start
-            ).tolist():
-                last = pieces.texts[index][-1]
-                if last not in pieces.score and pieces.score[start + last] + before >= unknown:
-                    crossed.add(ord(last))
+            longer = np.flatnonzero(pieces.lengths[span.start : span.stop] == len(start) + 1)
+            for text in (pieces.texts[span[index]] for index in longer.tolist()):
+                if text[-1] not in pieces.score and pieces.score[text] + before >= unknown:
+                    crossed.add(ord(text[-1]))
         return frozenset(crossed)
 
     def _find_reachable(self) -> NDArray[np.bool_]:
