@@ -7,10 +7,12 @@ from bytelm.tokens.borders import BorderAutomaton
 from bytelm.tokens.bytepairs import BytePairs
 from bytelm.tokens.canonical import CanonicalRule
 from bytelm.tokens.classes import CharacterClasses
+from bytelm.tokens.longest import LongestMatch
 from bytelm.tokens.merges import Merges
 from bytelm.tokens.sections import SectionAutomaton
 from bytelm.tokens.segmenting import Segmenter
-from bytelm.tokens.specification import BytePairFamily, Specification
+from bytelm.tokens.specification import LongestFamily, Specification, UnigramFamily
+from bytelm.tokens.unigram import Unigram
 from bytelm.tokens.vocabulary import Vocabulary
 from bytelm.tokens.walks import Automaton, Walks
 
@@ -39,9 +41,17 @@ def canonical_rule(specification: Specification, vocabulary: Vocabulary) -> Cano
 
 def _segmenter(specification: Specification, vocabulary: Vocabulary) -> Segmenter:
     family = specification.family
-    if isinstance(family, BytePairFamily):
-        merges = Merges(family.ranked, family.atoms, len(specification.token_bytes))
-        whole = [t for t in vocabulary.order.tolist() if not merges.reachable[t]] if family.ignore_merges else []
-        added = {entry.token for entry in specification.added}
-        return BytePairs(vocabulary, merges, [token for token in whole if token not in added])
-    raise NotImplementedError
+    if isinstance(family, LongestFamily):
+        return LongestMatch(vocabulary, competitors=family.others, longest=family.longest)
+    if isinstance(family, UnigramFamily):
+        scores = np.full(len(specification.token_bytes), np.nan)
+        scores[: len(family.scores)] = family.scores[: len(scores)]
+        fallback = specification.fallback
+        byte_tokens = sorted(fallback.tokens, key=vocabulary.token_bytes.__getitem__) if fallback else None
+        return Unigram(vocabulary, scores, family.others, byte_tokens)
+    merges = Merges(family.ranked, family.atoms, len(specification.token_bytes))
+    whole = (
+        [token for token in vocabulary.order.tolist() if not merges.reachable[token]] if family.ignore_merges else []
+    )
+    added = {entry.token for entry in specification.added}
+    return BytePairs(vocabulary, merges, [token for token in whole if token not in added])

@@ -28,8 +28,6 @@ class BytePairs:
         whole: the ids of tokens that merging does not reach but whole pre-tokens become.
     """
 
-    memoryless = True
-
     def __init__(self, vocabulary: Vocabulary, merges: Merges, whole: Collection[int] = ()) -> None:
         self._vocabulary = vocabulary
         self._merges = merges

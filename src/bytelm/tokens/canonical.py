@@ -134,12 +134,12 @@ class CanonicalRule:
         walked = self._walks.all(state, pending)
         mask: NDArray[np.bool_] = walked.closed & self._segmenter.closing(segment)
         remaining = (walked.inside != DEAD) & self._segmenter.allowed(segment) & ~mask
-        singled_out = self._segmenter.exceptional(segment) if self._segmenter.memoryless else np.flatnonzero(remaining)
-        singled_out = singled_out[remaining[singled_out]]
-        if self._segmenter.memoryless:
-            remaining[singled_out] = False
+        exceptional = self._segmenter.exceptional(segment)
+        exceptional = exceptional[remaining[exceptional]]
+        remaining[exceptional] = False
+        if remaining.any():
             mask |= remaining & self._inside(state, pending)
-        for index in singled_out.tolist():
+        for index in exceptional.tolist():
             after = self._segmenter.advance(segment, int(self.vocabulary.order[index]))
             mask[index] = self._liveness.lives(after, int(walked.inside[index]), self._walks.tail(index, pending))
         return mask

@@ -25,7 +25,7 @@ KINDS = ("BPE", "Unigram", "WordPiece")
 _UNMAPPED = re.compile("[\x80-\xa0\xad]")
 """Characters below U+0100 that stand for no byte and are not their own."""
 
-_STAND_INS = {f"<0x{byte:02X}>": byte for byte in range(256)}
+STAND_INS = {f"<0x{byte:02X}>": byte for byte in range(256)}
 
 
 class LibraryEncoder:
@@ -81,7 +81,7 @@ def read_huggingface(path: Path, size: int | None = None) -> Specification:
     return Specification(
         kind=_describe(kind, description),
         token_bytes=tuple(token_bytes),
-        family=_family(description, ids, spelling, path),
+        family=_family(model, ids, silent, spelling, path),
         normalization=normalization,
         seen=partial(text_seen, description.get("pre_tokenizer"), normalization),
         splitter=partial(_splitter, description, normalization),
@@ -130,8 +130,8 @@ class _Spelling:
                 return name.encode() if _UNMAPPED.search(name) else name.translate(self._table).encode("latin-1")
             except UnicodeEncodeError:
                 return name.encode()
-        if self.by_bytes and name in _STAND_INS:
-            return bytes([_STAND_INS[name]])
+        if self.by_bytes and name in STAND_INS:
+            return bytes([STAND_INS[name]])
         if self._continuing is not None:
             joined = name.startswith(self._continuing)
             return (name.removeprefix(self._continuing) if joined else " " + name).encode()
@@ -142,7 +142,7 @@ class _Spelling:
         if self.byte_level:
             return [i for name, i in ids.items() if len(name) == 1 and ord(name) in self._table]
         single = [i for name, i in ids.items() if len(name) == 1]
-        return single + sorted(ids[name] for name in _STAND_INS if name in ids) if self.by_bytes else single
+        return single + sorted(ids[name] for name in STAND_INS if name in ids) if self.by_bytes else single
 
 
 def _ids(vocabulary: Mapping[str, int] | list[Any]) -> dict[str, int]:
@@ -184,14 +184,17 @@ def _unknown(model: Mapping[str, Any], ids: Mapping[str, int]) -> set[int]:
 
 
 def _family(
-    description: Mapping[str, Any], ids: Mapping[str, int], spelling: _Spelling, path: Path
+    model: Mapping[str, Any], ids: Mapping[str, int], silent: set[int], spelling: _Spelling, path: Path
 ) -> BytePairFamily | UnigramFamily | LongestFamily:
-    model = description["model"]
     if model.get("type") == "Unigram":
         pieces, scores = zip(*model["vocab"], strict=True)
-        return UnigramFamily(tuple(map(float, scores)), tuple(map(spelling.of, pieces)))
+        scores = tuple(map(float, scores))
+        written = {name: i for i, name in enumerate(pieces) if i in silent or (spelling.by_bytes and name in STAND_INS)}
+        others = {name.replace(SPACE_MARK, " "): scores[i] for name, i in written.items()}
+        return UnigramFamily(scores, others)
     if model.get("type") == "WordPiece":
-        return LongestFamily(int(model.get("max_input_chars_per_word", 100)))
+        others = tuple(spelling.of(name) for name, i in ids.items() if i in silent)
+        return LongestFamily(int(model.get("max_input_chars_per_word", 100)), others)
     ranked = _rank(model["merges"], ids, path)
     return BytePairFamily(ranked, spelling.atoms(ids), bool(model.get("ignore_merges")))
 
@@ -220,7 +223,7 @@ def _fallback(
         return None
     single = frozenset(name for name, i in ids.items() if len(name) == 1 and i not in silent)
     return ByteFallback(
-        tokens=frozenset(ids[name] for name in _STAND_INS if name in ids),
+        tokens=frozenset(ids[name] for name in STAND_INS if name in ids),
         characters=single | ({" "} if SPACE_MARK in ids else set()),
     )
 

@@ -52,8 +52,6 @@ class LongestMatch:
         ValueError: ``produced`` has the wrong length, or a competitor is empty.
     """
 
-    memoryless = False
-
     def __init__(
         self,
         vocabulary: Vocabulary,
@@ -97,6 +95,9 @@ class LongestMatch:
 
     def closing(self, segment: Segment) -> NDArray[np.bool_]:
         return self._masks(segment)
+
+    def exceptional(self, segment: Segment) -> NDArray[np.int64]:
+        return np.flatnonzero(self.allowed(segment))
 
     def may_close(self, segment: Segment) -> bool:
         return True

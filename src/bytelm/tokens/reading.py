@@ -1,23 +1,73 @@
 """Finding the tokenizer of a model directory, and reading it, whatever form it has."""
 
+from functools import partial
 from pathlib import Path
 
 from bytelm.tokens.huggingface import read_huggingface
-from bytelm.tokens.specification import Specification
+from bytelm.tokens.normalizing import Normalization
+from bytelm.tokens.rwkv import RwkvEncoder, read_rwkv
+from bytelm.tokens.specification import LongestFamily, Specification
+from bytelm.tokens.splitting import Splitter
+from bytelm.tokens.tiktoken import read_tekken, read_tiktoken
+
+FORMS = ("tokenizer.json", "tekken.json", "*.tiktoken", "tokenizer.model", "rwkv_vocab*.txt")
+"""What is looked for in a directory, in this order."""
 
 
-def read_tokenizer(path: Path, size: int | None = None) -> Specification:
+def read_tokenizer(path: Path, size: int | None = None, pattern: str | None = None) -> Specification:
     """Read the tokenizer of a model directory, or a tokenizer's file.
 
     Args:
         path: the model's directory, or the path of the file.
         size: leave out the tokens from this id on.
+        pattern: the regular expression that texts are cut by, where a tiktoken file does not say it.
 
     Raises:
         FileNotFoundError: there is no tokenizer.
         ValueError: the file is not a tokenizer, or one of a kind that bytelm does not know.
     """
-    file = path / "tokenizer.json" if path.is_dir() else path
-    if not file.is_file():
-        raise FileNotFoundError(f"no tokenizer.json in {path}: save the model's fast tokenizer there")
+    file = _find(path)
+    if file.name == "tekken.json":
+        return read_tekken(file)
+    if file.suffix == ".txt":
+        return _specify_rwkv(file)
+    if file.suffix in (".tiktoken", ".model"):
+        return read_tiktoken(file, pattern)
     return read_huggingface(file, size)
+
+
+def _find(path: Path) -> Path:
+    if path.is_file():
+        return path
+    found = [file for form in FORMS for file in sorted(path.glob(form))]
+    if not found:
+        raise FileNotFoundError(f"no tokenizer.json in {path}: save the model's fast tokenizer there")
+    return found[0]
+
+
+class _BytesEncoder:
+    """RWKV's encoder over characters."""
+
+    def __init__(self, token_bytes: tuple[bytes, ...]) -> None:
+        self._encoder = RwkvEncoder(token_bytes)
+        self._token_bytes = token_bytes
+
+    def encode(self, text: str) -> list[int]:
+        return self._encoder.encode(text.encode())
+
+    def find(self, content: str) -> int | None:
+        return self._token_bytes.index(content.encode()) if content.encode() in self._token_bytes else None
+
+
+def _specify_rwkv(path: Path) -> Specification:
+    token_bytes = read_rwkv(path)
+    return Specification(
+        kind="RWKV",
+        token_bytes=token_bytes,
+        family=LongestFamily(),
+        normalization=Normalization(None, marked=False),
+        seen=str,
+        splitter=Splitter,
+        encoder=partial(_BytesEncoder, token_bytes),
+        named={"eos_token": 0},
+    )

@@ -22,12 +22,10 @@ class Segmenter(Protocol):
     Attributes:
         start: the segment of a pre-token before its first token.
         reachable: the tokens that some pre-token yields.
-        memoryless: whether the segment after a token is its id, with few exceptions, whatever stands before it.
     """
 
     start: Segment
     reachable: NDArray[np.bool_]
-    memoryless: bool
 
     def advance(self, segment: Segment, token: int) -> Segment | None:
         """The segment after one more token id; ``None`` if the tokenizer never puts it there, whatever follows."""
@@ -46,5 +44,5 @@ class Segmenter(Protocol):
         ...
 
     def exceptional(self, segment: Segment) -> NDArray[np.int64]:
-        """If memoryless: the indices, in sorted order, of tokens behind which the segment is not their id."""
+        """The indices, in sorted order, of allowed tokens behind which the segment is not simply their id."""
         ...

@@ -43,11 +43,11 @@ class UnigramFamily:
 
     Attributes:
         scores: the scores of all pieces by id.
-        pieces: how all pieces are written, special ones too, in bytes of the text seen.
+        others: the scores of pieces that are looked for in texts but are no tokens of bytes, by the text they match.
     """
 
     scores: tuple[float, ...]
-    pieces: tuple[bytes, ...]
+    others: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,11 @@ class LongestFamily:
 
     Attributes:
         longest: the most characters that a pre-token may have behind its space; ``None`` for any number.
+        others: what is looked for in texts besides the tokens.
     """
 
     longest: int | None = None
+    others: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,10 @@ class Splitter:
         self._prefix = prefix
         self._words = words
 
+    def pieces(self, text: str) -> Sequence[Piece]:
+        """The spans of the pre-tokens of a text, in characters."""
+        return self._pieces(text) if self._pieces is not None else [(0, len(text))] * bool(text)
+
     def borders(self, text: str) -> tuple[int, ...] | None:
         """The ends of the pre-tokens of ``text``, as character counts; the last one is the length of the text.
 
@@ -75,9 +79,8 @@ class Splitter:
             return (len(text),)
         pieces = self._pieces(text)
         ends = tuple(end for _, end in pieces)
-        starts = (0, *ends[:-1])
         gap = " " if self._words else ""
-        exact = all(text[end:start] == gap for end, (start, _) in zip(starts, pieces, strict=True))
+        exact = all(text[end:start] == gap for end, (start, _) in zip((0, *ends), pieces, strict=False))
         return ends if exact and ends and ends[-1] == len(text) else None
 
 

@@ -71,7 +71,6 @@ class Unigram:
         ValueError: the arguments do not fit each other.
     """
 
-    memoryless = False
     start: Segment = UnigramSegment(0.0, (), b"")
 
     def __init__(
@@ -114,6 +113,9 @@ class Unigram:
 
     def closing(self, segment: Segment) -> NDArray[np.bool_]:
         return self._closing(segment)
+
+    def exceptional(self, segment: Segment) -> NDArray[np.int64]:
+        return np.flatnonzero(self.allowed(segment))
 
     def may_close(self, segment: Segment) -> bool:
         return not cast(UnigramSegment, segment).partial
