@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bytelm.prompts import Prompt, Special
 from bytelm.protocol import Text, as_bytes
 from bytelm.tokens.canonical import CanonicalRule
+from bytelm.tokens.infilling import InfillTokens, infill_tokens
 from bytelm.tokens.lattice import advance_lattice, begin_lattice
 from bytelm.tokens.merges import Merges
 from bytelm.tokens.reading import TokenizerFile, read_tokenizer
 from bytelm.tokens.rules import EverySegmentation, Rule
+from bytelm.tokens.specials import Specials
 from bytelm.tokens.splitting import splitter_of
 from bytelm.tokens.vocabulary import Vocabulary
 
@@ -27,6 +30,7 @@ class Tokenizer:
         size: leave out the tokens from this id on, which the model does not have.
 
     Attributes:
+        directory: where its files are.
         size: one more than the highest token id.
         prefix: the bytes that the tokenizer puts before every text: ``b" "`` or ``b""``.
         vocabulary: the tokens that have bytes, sorted.
@@ -37,10 +41,12 @@ class Tokenizer:
     """
 
     def __init__(self, path: str | Path, size: int | None = None) -> None:
+        self.directory = Path(path) if Path(path).is_dir() else Path(path).parent
         self._file: TokenizerFile = read_tokenizer(Path(path), size)
         self.size = len(self._file.token_bytes)
         self.prefix = self._file.prefix
         self.vocabulary = Vocabulary(self._file.token_bytes)
+        self._specials = Specials(self._file.description, self.size)
 
     def token_bytes(self, token: int) -> bytes:
         """The bytes of one token; ``b""`` for special tokens.
@@ -66,18 +72,39 @@ class Tokenizer:
         found = self._encoder.token_to_id(content)
         return None if found is None else int(found)
 
+    @property
+    def section_prefix(self) -> bytes:
+        """The bytes that the tokenizer puts before a text that stands behind a special token."""
+        return self.prefix
+
+    @property
+    def fim_tokens(self) -> InfillTokens | None:
+        """The special tokens for filling a gap (prefix, suffix, middle), if they are spelled in a published way."""
+        return infill_tokens(self._specials)
+
+    def special(self, content: str) -> Special:
+        """The special token written ``content``: any added token that is more than white space.
+
+        Raises:
+            ValueError: there is none; the error names those spelled nearly so.
+        """
+        return self._specials.named(content)
+
+    def parse(self, text: Text) -> Prompt:
+        """The prompt that a text is in which special tokens are spelled out, found as the tokenizer finds them.
+
+        Raises:
+            ValueError: ``text`` is not valid UTF-8.
+        """
+        return self._specials.parse(_characters(text))
+
     def encode(self, text: Text) -> list[int]:
         """The tokenizer's own segmentation of a text, without special tokens.
 
         Raises:
             ValueError: ``text`` is not valid UTF-8.
         """
-        data = as_bytes(text)
-        try:
-            characters = data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"a tokenizer encodes valid UTF-8 only; byte {error.start} of the text is not") from error
-        return list(self._encoder.encode(characters, add_special_tokens=False).ids)
+        return list(self._encoder.encode(_characters(text), add_special_tokens=False).ids)
 
     @cached_property
     def canonical(self) -> Rule:
@@ -145,3 +172,10 @@ class Tokenizer:
         if not 0 <= token < self.size:
             raise ValueError(f"token id {token} is not in the vocabulary, which has ids 0 to {self.size - 1}")
         return int(token)
+
+
+def _characters(text: Text) -> str:
+    try:
+        return as_bytes(text).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"a tokenizer encodes valid UTF-8 only; byte {error.start} of the text is not") from error
