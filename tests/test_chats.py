@@ -135,6 +135,16 @@ def test_a_reply_ends_at_an_end_token(directory: Path) -> None:
     assert state.logprob + state.logprobs()[bytelm.END] == pytest.approx(logweight, abs=1e-4)
 
 
+def test_what_is_given_costs_one_pass(directory: Path) -> None:
+    model = load(directory)
+    prompt = model.chat_prompt([{"role": "user", "content": "abé " * 20}] * 2)
+    model.prefill(Prompt(*prompt.fixed)).logprobs()
+    before = model.effort.passes
+    model.prefill(Prompt(*prompt.fixed)).logprobs()
+    assert model.effort.passes == before + 1
+    assert model.effort.tokens > 300
+
+
 def test_templates_in_files_come_first(directory: Path) -> None:
     model = load(directory)
     (directory / "chat_template.jinja").write_text("file {{ messages[0]['content'] }}")
