@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,13 +11,14 @@ from hypothesis import strategies as st
 
 from bytelm.covers.judges import judge
 from bytelm.covers.model import TokenizedLM
-from bytelm.engines.table import TableModel
+from bytelm.engines.table import TableModel, random_table
 from bytelm.prompts import Prompt, Special
 from bytelm.protocol import END, FloatArray
 from covers.comparing import NATS, largest_gap, total
 from covers.random_models import table
 from covers.test_frozen import answers_of, check_same
 from covers.tiny_tokenizers import KINDS, TinyTokenizer, tiny_tokenizer
+from tokens.tiny import added, byte_level, save
 
 all_kinds = pytest.mark.parametrize("kind", KINDS)
 
@@ -119,6 +121,15 @@ def test_fixed_bytes_that_no_text_can_contain(kind: str, wrong: bytes, segmentat
     byte_token = int(order[sample.view.vocabulary.find(wrong)[0]])
     fixed = [*sample.view.encode("ab"), byte_token, special.token]
     check_answers(sample, Prompt(b"ab" + wrong, special, b"b"), fixed)
+
+
+def test_fixed_text_is_normalised_as_the_tokenizer_does(tmp_path: Path) -> None:
+    """A letter and its accent are the one character of the encoding, not the tokens of the bytes as they stand."""
+    description = byte_level([("é".encode()[:1], "é".encode()[1:])]) | {"normalizer": {"type": "NFC"}}
+    view = save(tmp_path, description | {"added_tokens": [added(257, "<s>")]})
+    model = TokenizedLM(random_table(258, np.random.default_rng(0)), view.canonical, (), 0.0, b"", view)
+    (cover, *_) = model.prefill(Prompt("e\u0301", view.special("<s>"))).covers()
+    assert cover.tokens == (256, 257)
 
 
 def test_fixed_text_that_a_vocabulary_cannot_spell_is_an_error() -> None:

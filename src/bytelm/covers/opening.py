@@ -2,7 +2,7 @@
 
 What stands before the last special token is given, not predicted. So it is one token sequence: what the tokenizer
 makes of each stretch of bytes by itself, with the special tokens between. The text behind begins anew there, as it
-does behind the begin tokens, and goes through the network with the fixed tokens in one pass.
+does behind the begin tokens. The network gets the fixed tokens when the first head behind them is asked about.
 """
 
 from collections.abc import Iterator
