@@ -231,6 +231,36 @@ def test_end_tokens(checkpoint: Path) -> None:
     assert load(checkpoint)._weigher.end_tokens == (stop, 0)
 
 
+def test_end_tokens_of_the_configuration_alone(checkpoint: Path) -> None:
+    edit(checkpoint / "config.json", eos_token_id=[3, 0])
+    (checkpoint / "generation_config.json").unlink()
+    assert load(checkpoint)._weigher.end_tokens == (3, 0)
+
+
+def test_an_end_token_counts_once_however_often_it_is_named(checkpoint: Path) -> None:
+    edit(checkpoint / "generation_config.json", eos_token_id=[3, 0])
+    once = load(checkpoint).prefill("").logprobs()
+    edit(checkpoint / "generation_config.json", eos_token_id=[3, 0, 3, IDS, -1, 0])
+    model = load(checkpoint)
+    assert model._weigher.end_tokens == (3, 0)
+    assert np.array_equal(model.prefill("").logprobs(), once)
+
+
+def test_end_tokens_that_only_the_model_has(checkpoint: Path) -> None:
+    """The end of text has the masses of all end tokens, also of one behind the tokenizer's ids."""
+    edit(checkpoint / "generation_config.json", eos_token_id=[3, IDS - 1])
+    model = load(checkpoint, tolerance=0)
+    viewed = model.tokenizer
+    assert viewed.size < IDS
+    network = LlamaForCausalLM.from_pretrained(checkpoint).eval()
+    with torch.no_grad():
+        logits = network(torch.tensor([begin_of(model)])).logits[0, -1].double().numpy()
+    ends, rule = [3, IDS - 1], viewed.canonical
+    follow = [token for token in rule.vocabulary.order[rule.allowed(rule.start)] if token != 3]
+    expected = np.logaddexp.reduce(logits[ends]) - np.logaddexp.reduce(logits[[*follow, *ends]])
+    assert model.prefill("").logprobs()[bytelm.END] == pytest.approx(expected, abs=1e-5)
+
+
 @pytest.mark.parametrize("wrong", [-1, IDS])
 def test_an_end_token_that_the_model_does_not_have_never_comes(wrong: int, checkpoint: Path) -> None:
     edit(checkpoint / "generation_config.json", eos_token_id=[wrong])
@@ -251,7 +281,7 @@ def test_default_tolerances(checkpoint: Path) -> None:
 def test_the_public_names(checkpoint: Path) -> None:
     """What the design promises of a model, a state, a batch and a tokenizer."""
     model = load(str(checkpoint))
-    for name in ("prefill", "generate", "stream", "score", "bits_per_byte"):
+    for name in ("prefill", "generate", "stream", "score", "bits_per_byte", "chat", "chat_prompt"):
         assert callable(getattr(model, name))
     state = model.prefill("a")
     assert state.logprobs().shape == (257,)

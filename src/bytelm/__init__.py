@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
+from bytelm.prompts import Prompt, Special
 from bytelm.protocol import END
 
 if TYPE_CHECKING:
     from bytelm.loading import load, tokenizer
 
-__all__ = ["END", "load", "tokenizer"]
+__all__ = ["END", "Prompt", "Special", "load", "tokenizer"]
 __version__ = "0.1.0"
 
 

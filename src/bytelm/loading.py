@@ -19,6 +19,9 @@ BUNDLED = ("code", "code-sp")
 SEGMENTATIONS = ("canonical", "all")
 DTYPES = ("float32", "bfloat16", "float16")
 
+_FILES = ["*.json", "*.safetensors", "*.bin", "*.model", "*.txt", "*.jinja"]
+"""What is downloaded of a repository."""
+
 _DEFAULT_TOLERANCE = {"canonical": 1e-6, "all": 1e-4}
 
 
@@ -64,9 +67,10 @@ def load(
     rule = viewed.canonical if segmentation == "canonical" else viewed.every
     from bytelm.engines.selfcheck import token_model
 
-    ends = tuple(token for token in _end_tokens(network, viewed) if 0 <= token < size)
-    engine = token_model(network, _begin_tokens(begin, viewed, size))
-    return TokenizedLM(engine, rule, ends, tolerance, viewed.prefix, viewed)
+    ends = tuple(dict.fromkeys(token for token in _end_tokens(network, viewed) if 0 <= token < size))
+    begins = _begin_tokens(begin, viewed, size)
+    engine = token_model(network, begins)
+    return TokenizedLM(engine, rule, ends, tolerance, viewed.prefix, viewed, begins)
 
 
 def tokenizer(path: str | Path | None = None) -> Tokenizer:
@@ -107,7 +111,7 @@ def _snapshot(repository: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        found = snapshot_download(repository, allow_patterns=["*.json", "*.safetensors", "*.bin", "*.model", "*.txt"])
+        found = snapshot_download(repository, allow_patterns=_FILES)
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise FileNotFoundError(
             f"{repository} is neither a directory here nor a repository that could be downloaded: {_first_line(error)}"

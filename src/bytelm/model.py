@@ -9,8 +9,9 @@ import numpy as np
 
 from bytelm.batch import BatchState, StateT
 from bytelm.decoding import generation
-from bytelm.decoding.texts import Texts, as_texts
-from bytelm.protocol import END, FloatArray, Text, is_batch
+from bytelm.decoding.texts import Prompts, Texts, as_prompts, text_of
+from bytelm.prompts import Prompt, Text, is_batch
+from bytelm.protocol import END, FloatArray
 
 Progress = Callable[[int, int], None]
 """Called now and then during long work with the bytes done and the bytes in all."""
@@ -21,6 +22,7 @@ class ByteLM(ABC, Generic[StateT]):
 
     Subclasses say what one text does (``_prefill_one``, ``_score_one``); the rest is written here once.
     Wherever a text is taken, ``str`` stands for its UTF-8 bytes, and a list of texts gives a list or a batch.
+    Wherever a prompt is taken, it may be a ``Prompt`` with special tokens; a model that has none refuses it.
     """
 
     @abstractmethod
@@ -34,18 +36,33 @@ class ByteLM(ABC, Generic[StateT]):
         ``progress``, where given, is called with the bytes done and ``len(text)``.
         """
 
-    @overload
-    def prefill(self, prompt: Text) -> StateT: ...
+    def _prefill_prompt(self, prompt: Prompt) -> StateT:
+        """The state after ``prompt``, which has at least one special token."""
+        raise _no_specials(prompt)
+
+    def _score_prompt(self, prompt: Prompt, progress: Progress | None) -> FloatArray:
+        """What ``_score_one`` gives for the bytes behind the last special token, given all that stands before."""
+        raise _no_specials(prompt)
 
     @overload
-    def prefill(self, prompt: Texts) -> BatchState[StateT]: ...
+    def prefill(self, prompt: Text | Prompt) -> StateT: ...
 
-    def prefill(self, prompt: Text | Texts) -> StateT | BatchState[StateT]:
-        """The state after a prompt; a list of ``n`` prompts gives one state with a leading axis of ``n``."""
-        states = tuple(self._prefill_one(text) for text in as_texts(prompt))
+    @overload
+    def prefill(self, prompt: Prompts) -> BatchState[StateT]: ...
+
+    def prefill(self, prompt: Text | Prompt | Prompts) -> StateT | BatchState[StateT]:
+        """The state after a prompt; a list of ``n`` prompts gives one state with a leading axis of ``n``.
+
+        The ``logprob`` after a ``Prompt`` with special tokens is that of the bytes behind the last one, given
+        everything before them; so it is 0 right behind it.
+        """
+        states = tuple(
+            self._prefill_prompt(one) if isinstance(one, Prompt) else self._prefill_one(one)
+            for one in as_prompts(prompt)
+        )
         return BatchState(states) if is_batch(prompt) else states[0]
 
-    def greedy(self, prompt: Text) -> Iterator[int]:
+    def greedy(self, prompt: Text | Prompt) -> Iterator[int]:
         """The most probable symbols after a prompt, 0 to 256, each given those before it; ``END`` is the last one.
 
         Of equally probable symbols the lowest comes first. The model advances when one more is asked for.
@@ -59,42 +76,49 @@ class ByteLM(ABC, Generic[StateT]):
             state = cast("StateT", state.advance(bytes([symbol])))
 
     @overload
-    def score(self, text: Text, *, progress: Progress | None = None) -> FloatArray: ...
+    def score(self, text: Text | Prompt, *, progress: Progress | None = None) -> FloatArray: ...
 
     @overload
-    def score(self, text: Texts, *, progress: Progress | None = None) -> list[FloatArray]: ...
+    def score(self, text: Prompts, *, progress: Progress | None = None) -> list[FloatArray]: ...
 
-    def score(self, text: Text | Texts, *, progress: Progress | None = None) -> FloatArray | list[FloatArray]:
+    def score(
+        self, text: Text | Prompt | Prompts, *, progress: Progress | None = None
+    ) -> FloatArray | list[FloatArray]:
         """``log P(byte i | bytes before i)`` for every byte, float64 ``(len,)``, nats; a list gives a list.
 
-        The end of the text is not scored: the sum is the log-probability that a text begins like this.
+        The end of the text is not scored: the sum is the log-probability that a text begins like this. Of a
+        ``Prompt`` with special tokens the bytes behind the last one are scored, given everything before them.
 
         Args:
             text: one text or a list of them; empty ones give empty arrays.
             progress: called during long work with the bytes done and the bytes in all.
         """
-        texts = as_texts(text)
-        total = sum(map(len, texts))
+        texts = as_prompts(text)
+        total = sum(len(text_of(one)) for one in texts)
         scores: list[FloatArray] = []
         done = 0
         for one in texts:
-            scores.append(self._score_one(one, _shifted(progress, done, total)))
-            done += len(one)
+            shifted = _shifted(progress, done, total)
+            scores.append(
+                self._score_prompt(one, shifted) if isinstance(one, Prompt) else self._score_one(one, shifted)
+            )
+            done += len(text_of(one))
         return scores if is_batch(text) else scores[0]
 
-    def bits_per_byte(self, texts: Text | Texts, *, progress: Progress | None = None) -> float:
+    def bits_per_byte(self, texts: Text | Prompt | Prompts, *, progress: Progress | None = None) -> float:
         """How many bits the model needs for a byte of these texts: total -log2 P over total bytes.
 
         This is the figure to compare models by. Loss or perplexity per token depends on how the tokenizer
         cuts the text: with longer tokens there are fewer of them, each harder to guess. The bytes of a text
         are the same for every model. All bytes count alike, so the figure is that of the texts joined, not
-        the mean of one figure per text. The end of text is left out: it is no byte.
+        the mean of one figure per text. The end of text is left out: it is no byte. Of a ``Prompt`` the bytes
+        behind the last special token count.
 
         Raises:
             ValueError: the texts have no bytes.
         """
-        batch = as_texts(texts)
-        total = sum(map(len, batch))
+        batch = as_prompts(texts)
+        total = sum(len(text_of(one)) for one in batch)
         if total == 0:
             raise ValueError("bits per byte of 0 bytes is undefined; give at least one byte of text")
         nats = math.fsum(float(scores.sum()) for scores in self.score(batch, progress=progress))
@@ -102,7 +126,7 @@ class ByteLM(ABC, Generic[StateT]):
 
     def stream(
         self,
-        prompt: Text,
+        prompt: Text | Prompt,
         *,
         max_bytes: int = 64,
         temperature: float = 0.0,
@@ -130,7 +154,7 @@ class ByteLM(ABC, Generic[StateT]):
     @overload
     def generate(
         self,
-        prompt: Text,
+        prompt: Text | Prompt,
         *,
         max_bytes: int = 64,
         temperature: float = 0.0,
@@ -144,7 +168,7 @@ class ByteLM(ABC, Generic[StateT]):
     @overload
     def generate(
         self,
-        prompt: Texts,
+        prompt: Prompts,
         *,
         max_bytes: int = 64,
         temperature: float = 0.0,
@@ -157,7 +181,7 @@ class ByteLM(ABC, Generic[StateT]):
 
     def generate(
         self,
-        prompt: Text | Texts,
+        prompt: Text | Prompt | Prompts,
         *,
         max_bytes: int = 64,
         temperature: float = 0.0,
@@ -186,3 +210,8 @@ def _shifted(progress: Progress | None, before: int, total: int) -> Progress | N
     if progress is None:
         return None
     return lambda done, _: progress(before + done, total)
+
+
+def _no_specials(prompt: Prompt) -> ValueError:
+    special = next(part for part in prompt.parts if not isinstance(part, bytes))
+    return ValueError(f"this model reads bytes alone and has no special token {special.content!r}; give it bytes")

@@ -4,11 +4,15 @@ Nothing above this module knows about tokens: generation, scoring, ensembles and
 written against these two protocols.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bytelm.prompts import Prompt, Text, as_bytes, is_batch
+
+__all__ = ["END", "SYMBOLS", "ByteModel", "FloatArray", "Prompt", "State", "Text", "as_bytes", "is_batch"]
 
 END = 256
 """The index of end of text in every next-byte distribution; indices 0 to 255 are the bytes."""
@@ -17,8 +21,6 @@ SYMBOLS = 257
 """The length of a next-byte distribution: 256 bytes and the end of text."""
 
 FloatArray = NDArray[np.float64]
-Text = bytes | bytearray | str
-"""A text given by the user; ``str`` is taken as UTF-8."""
 
 
 class State(Protocol):
@@ -50,39 +52,14 @@ class State(Protocol):
 class ByteModel(Protocol):
     """A probability distribution over byte strings."""
 
-    def prefill(self, prompt: Text) -> State:
+    def prefill(self, prompt: Text | Prompt) -> State:
         """The state after ``prompt``."""
         ...
 
-    def greedy(self, prompt: Text) -> Iterator[int]:
+    def greedy(self, prompt: Text | Prompt) -> Iterator[int]:
         """The most probable symbols after ``prompt``, each given those before it; the last one is ``END``, if any."""
         ...
 
     def score(self, text: Text) -> FloatArray:
         """``log P(byte i | bytes before i)`` for every byte, float64 ``(len,)``, nats."""
         ...
-
-
-def as_bytes(text: Text) -> bytes:
-    """``text`` as bytes; ``str`` becomes UTF-8.
-
-    Raises:
-        TypeError: ``text`` is neither bytes nor ``str``.
-        ValueError: ``text`` is a ``str`` with a lone surrogate, which has no UTF-8 form.
-    """
-    if isinstance(text, str):
-        try:
-            return text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"the text has a lone surrogate at character {error.start}, which has no UTF-8 form; "
-                "give the raw bytes instead"
-            ) from error
-    if isinstance(text, bytes | bytearray):
-        return bytes(text)
-    raise TypeError(f"expected bytes or str, got {type(text).__name__}")
-
-
-def is_batch(prompt: object) -> bool:
-    """Whether ``prompt`` is a list or tuple of texts rather than one text."""
-    return isinstance(prompt, Sequence) and not isinstance(prompt, bytes | bytearray | str)

@@ -8,8 +8,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from bytelm.chats import Message, check_messages
 from bytelm.model import ByteLM, Progress
-from bytelm.protocol import END, SYMBOLS, FloatArray, Text, as_bytes
+from bytelm.prompts import Prompt, Special, Text, as_bytes
+from bytelm.protocol import END, SYMBOLS, FloatArray
 
 SCRIPT = b"tor away\n"
 
@@ -55,6 +57,10 @@ class FakeTokenizer:
     def token_bytes(self, token: int) -> bytes:
         return [b"", b" day", b" \xff"][token]
 
+    def parse(self, text: Text) -> Prompt:
+        before, _, after = as_bytes(text).partition(b"<s>")
+        return Prompt(before, Special(0, "<s>"), after)
+
 
 class FakeModel(ByteLM[FakeState]):
     """Continues every prompt with ``SCRIPT``; each byte scores its position in nats, negated."""
@@ -64,11 +70,19 @@ class FakeModel(ByteLM[FakeState]):
     def continue_tokens(self, prompt: Text, *, max_bytes: int) -> bytes:
         return b"porter"[:max_bytes]
 
+    def chat_prompt(self, messages: Sequence[Message]) -> Prompt:
+        check_messages(messages)
+        parts = [(message["role"], ": ", message["content"], Special(0, "<s>")) for message in messages]
+        return Prompt(*(part for four in parts for part in four))
+
     def __init__(self, script: bytes = SCRIPT) -> None:
         self.script = script
 
     def _prefill_one(self, prompt: bytes) -> FakeState:
         return FakeState(prompt, self.script)
+
+    def _prefill_prompt(self, prompt: Prompt) -> FakeState:
+        return FakeState(prompt.spelled, b"!" + self.script)
 
     def _score_one(self, text: bytes, progress: Progress | None) -> FloatArray:
         if progress:

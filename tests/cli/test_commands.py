@@ -54,6 +54,29 @@ class TestGenerate:
         type_in(b"\xffdoc\n")
         assert output(capsysbinary, "generate", *argv, "--echo", "--max-bytes", "1") == b"\xffdoc\nt"
 
+    @pytest.mark.parametrize(
+        ("options", "shown"),
+        [
+            (["a<s>b"], b"a<s>b"),
+            (["--special", "a<s>b"], b"a<s>b!"),
+            (["--chat", "é"], "user: é<s>!".encode()),
+        ],
+    )
+    def test_kinds_of_prompts(self, capsysbinary: Capture, options: list[str], shown: bytes) -> None:
+        """The model under test answers prompts with special tokens by an exclamation mark first."""
+        assert output(capsysbinary, "generate", *options, "--echo") == shown + SCRIPT
+
+    @pytest.mark.parametrize("piped", [True, False])
+    def test_a_chat_from_a_file(
+        self, capsysbinary: Capture, tmp_path: Path, type_in: Callable[[bytes], None], piped: bool
+    ) -> None:
+        data = json.dumps([{"role": "system", "content": "a"}, {"role": "user", "content": "b"}]).encode()
+        (tmp_path / "chat.json").write_bytes(data)
+        type_in(data if piped else b"")
+        file = "-" if piped else str(tmp_path / "chat.json")
+        found = json.loads(output(capsysbinary, "generate", "--messages", file, "--json", "--max-bytes", "2"))
+        assert (found["prompt"], found["text"]) == ("system: a<s>user: b<s>", "!t")
+
     def test_a_prompt_that_is_not_utf8(self, capsysbinary: Capture) -> None:
         prompt = os.fsdecode(b"caf\xe9 \xff")
         assert output(capsysbinary, "generate", prompt, "--echo", "--max-bytes", "1") == b"caf\xe9 \xfft"

@@ -37,6 +37,9 @@ def error(capture: Capture, *argv: str) -> str:
         (["generate", "x", "--top-p", "2"], "top_p is 2.0; expected a number from 0 to 1: 1 keeps every symbol"),
         (["generate", "x", "--stop", ""], "a stop string is empty and would end every output at once; leave it"),
         (["generate", "x", "--seed", "-1"], "seed is -1; expected a whole number of at least 0"),
+        (["generate", "x", "--chat", "--special"], "argument --special: not allowed with argument --chat"),
+        (["generate", "x", "--messages", "f"], "--messages stands in the place of a prompt; give one of them"),
+        (["generate", "--chat", os.fsdecode(b"a\xff")], "a message is valid UTF-8; byte 1 of this one is not"),
         (["generate", "\ud800"], "'utf-8' codec can't encode character"),
     ],
 )
@@ -50,7 +53,7 @@ def test_an_unknown_command_lists_the_known_ones(capsysbinary: Capture) -> None:
     assert all(name in text for name in ("generate", "score", "next", "demo"))
 
 
-@pytest.mark.parametrize("argv", [["generate", "--file"], ["next", "--file"], ["score"]])
+@pytest.mark.parametrize("argv", [["generate", "--file"], ["generate", "--messages"], ["next", "--file"], ["score"]])
 def test_a_file_that_is_not_there(capsysbinary: Capture, tmp_path: Path, argv: list[str]) -> None:
     path = str(tmp_path / "none")
     expected = f"cannot read {path!r}: No such file or directory; give a file that can be read, or - for standard input"
@@ -60,6 +63,21 @@ def test_a_file_that_is_not_there(capsysbinary: Capture, tmp_path: Path, argv: l
 def test_nothing_to_score(capsysbinary: Capture, type_in: Callable[[bytes], None]) -> None:
     type_in(b"")
     assert error(capsysbinary, "score") == "there is nothing to score: 0 bytes; give a file that is not empty"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"hello", r"is not valid JSON: Expecting value"),
+        (b"\xff", r"is not valid JSON: 'utf-8' codec can't decode"),
+        (b"{}", "the messages are of type dict; expected a list like"),
+        (b'[{"role": "user"}]', "message 0 has 'role'; expected a list like"),
+    ],
+)
+@pytest.mark.usefixtures("loading")
+def test_a_file_that_holds_no_chat(capsysbinary: Capture, tmp_path: Path, content: bytes, complaint: str) -> None:
+    (tmp_path / "chat.json").write_bytes(content)
+    assert complaint in error(capsysbinary, "generate", "--messages", str(tmp_path / "chat.json"))
 
 
 def test_no_prompt_on_a_terminal(capsysbinary: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

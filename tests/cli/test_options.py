@@ -11,7 +11,8 @@ from bytelm.cli.main import build_parser, main
 MODEL = "--begin --device --dtype --model --segmentation --tolerance"
 COMMANDS = {
     "generate": (
-        f"PROMPT --file --echo --json --raw --max-bytes --seed --stop --temperature --top-k --top-p --min-p {MODEL}"
+        "PROMPT --file --chat --messages --special --echo --json --raw "
+        f"--max-bytes --seed --stop --temperature --top-k --top-p --min-p {MODEL}"
     ),
     "score": f"FILE --json --per-byte --progress {MODEL}",
     "next": f"PROMPT --file --json -k {MODEL}",
@@ -21,6 +22,9 @@ DEFAULTS: dict[str, dict[str, object]] = {
     "generate": {
         "prompt": None,
         "file": None,
+        "chat": False,
+        "messages": None,
+        "special": False,
         "max_bytes": 64,
         "temperature": 0.0,
         "top_k": 0,

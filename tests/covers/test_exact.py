@@ -5,7 +5,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from bytelm.covers.model import TokenizedLM
+from bytelm.engines.table import TableModel
 from bytelm.protocol import END
+from bytelm.tokens.rules import EverySegmentation
+from bytelm.tokens.vocabulary import Vocabulary
 from covers.comparing import NATS, joint_of, largest_gap, total
 from covers.random_models import Case, cases, texts
 
@@ -97,3 +101,16 @@ def test_a_model_without_end_tokens_never_ends(pairs: bool) -> None:
         assert case.model().prefill(b"").logprobs()[END] == -np.inf
 
     check()
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 1e-6])
+def test_tokens_with_equal_bytes_share_nothing_but_their_bytes(tolerance: float) -> None:
+    """By hand: two tokens spell ``a`` and lead to different places, one spells nothing, one only the model has."""
+    rows = {(): [0.1, 0.3, 0.4, 0.1, 0.1], (1,): [0.1, 0.1, 0.6, 0.1, 0.1]}
+    rule = EverySegmentation(Vocabulary([b"a", b"a", b"b", b""]))
+    model = TokenizedLM(TableModel(5, lambda tokens: np.log(rows.get(tokens, [0.2] * 5))), rule, (), tolerance)
+    root, after = model.prefill(b""), model.prefill(b"a")
+    assert np.exp(root.logprobs()[[97, 98, END]]) == pytest.approx([0.5, 0.5, 0])
+    assert np.exp(after.logprob) == pytest.approx(0.5)
+    assert np.exp(after.logprobs()[98]) == pytest.approx((0.1 / 0.8 * 1 / 3 + 0.3 / 0.8 * 0.75) / 0.5)
+    assert np.exp(model.score(b"ab").sum()) == pytest.approx(0.1 / 0.8 * 1 / 3 + 0.3 / 0.8 * 0.75)

@@ -31,11 +31,13 @@ class TinyTokenizer:
         view: its byte view.
         alphabet: all its characters; they are of every class that its pattern tells apart.
         ends: its end tokens.
+        folder: where its file is, as long as it is needed.
     """
 
     view: Tokenizer
     alphabet: str
     ends: tuple[int, ...]
+    folder: tempfile.TemporaryDirectory[str]
 
     @property
     def prefix(self) -> bytes:
@@ -47,12 +49,12 @@ class TinyTokenizer:
 def tiny_tokenizer(kind: str, seed: int, every_byte: bool = False) -> TinyTokenizer:
     """A byte-level or SentencePiece tokenizer with a few random merges; with tokens for other bytes if asked."""
     description, alphabet = describe(kind, seed, every_byte)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "tokenizer.json"
-        path.write_text(json.dumps(description))
-        view = Tokenizer(path)
+    folder = tempfile.TemporaryDirectory()
+    path = Path(folder.name) / "tokenizer.json"
+    path.write_text(json.dumps(description))
+    view = Tokenizer(path)
     ends = tuple(token for name in END_NAMES if (token := view.token_named(name)) is not None)
-    return TinyTokenizer(view, alphabet, ends)
+    return TinyTokenizer(view, alphabet, ends, folder)
 
 
 def describe(kind: str, seed: int, every_byte: bool) -> tuple[dict[str, Any], str]:

@@ -101,7 +101,7 @@ def test_every_byte_lm_is_a_byte_model() -> None:
 
 
 def test_what_is_no_text_is_an_error() -> None:
-    with pytest.raises(TypeError, match="expected bytes, str or a list of them, got int"):
+    with pytest.raises(TypeError, match="expected bytes, str, Prompt or a list of them, got int"):
         MODEL.prefill(5)  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="expected bytes or str, got int"):
         MODEL.prefill([5])  # type: ignore[arg-type]

@@ -1,14 +1,17 @@
 """``bytelm generate``: continue a text."""
 
 import argparse
+import json
 import os
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
-from bytelm.cli.inputs import add_prompt_arguments, read_prompt
+from bytelm.cli.inputs import add_prompt_arguments, read_file, read_prompt
 from bytelm.cli.loaded import LoadedModel, add_model_arguments, open_model
 from bytelm.cli.outputs import text_fields, write_bytes, write_json
+from bytelm.prompts import Prompt
 
 NAME = "generate"
 SUMMARY = "continue a text, byte by byte"
@@ -18,12 +21,17 @@ object with prompt, text, bytes, seconds; text that is not valid UTF-8 is given 
 
 example:
   bytelm generate 'import numpy as n' --max-bytes 80 --stop $'\\n\\n'
+  bytelm generate --model PATH --chat 'Why is the sky blue?'
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own options."""
     add_prompt_arguments(parser)
+    kinds = parser.add_argument_group("kinds of prompts").add_mutually_exclusive_group()
+    kinds.add_argument("--chat", action="store_true", help="the prompt is a message to the model's chat template")
+    kinds.add_argument("--messages", metavar="F", help="read a chat from a file instead: JSON, role and content each")
+    kinds.add_argument("--special", action="store_true", help="special tokens are spelled out in the prompt")
     group = parser.add_argument_group("generation")
     group.add_argument("--max-bytes", type=int, default=64, metavar="N", help="most bytes (default: 64)")
     group.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 is greedy (default: 0)")
@@ -43,20 +51,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Stream the continuation to standard output."""
-    prompt = read_prompt(arguments)
-    continuation = stream(open_model(arguments), prompt, arguments)
+    given = _read_messages(arguments) if arguments.messages is not None else read_prompt(arguments)
+    model = open_model(arguments)
+    prompt = make_prompt(model, given, arguments)
+    continuation = stream(model, prompt, arguments)
+    shown = prompt.spelled if isinstance(prompt, Prompt) else prompt
     if arguments.json:
-        _report(prompt, continuation)
+        _report(shown, continuation)
         return
     if arguments.echo:
-        write_bytes(prompt)
+        write_bytes(shown)
     for piece in continuation:
         write_bytes(piece)
     if sys.stdout.isatty():
         write_bytes(b"\n")
 
 
-def stream(model: LoadedModel, prompt: bytes, arguments: argparse.Namespace) -> Iterator[bytes]:
+def make_prompt(model: LoadedModel, given: Any, arguments: argparse.Namespace) -> bytes | Prompt:
+    """What was given, bytes or messages, as the kind of prompt that the options ask for."""
+    if arguments.messages is not None:
+        return model.chat_prompt(given)
+    if arguments.special:
+        return model.tokenizer.parse(given)
+    if not arguments.chat:
+        assert isinstance(given, bytes)
+        return given
+    try:
+        return model.chat_prompt([{"role": "user", "content": given.decode("utf-8")}])
+    except UnicodeDecodeError as error:
+        raise ValueError(f"a message is valid UTF-8; byte {error.start} of this one is not") from error
+
+
+def stream(model: LoadedModel, prompt: bytes | Prompt, arguments: argparse.Namespace) -> Iterator[bytes]:
     """The continuation that the options ask for."""
     return model.stream(
         prompt,
@@ -69,6 +95,16 @@ def stream(model: LoadedModel, prompt: bytes, arguments: argparse.Namespace) -> 
         seed=arguments.seed,
         raw=arguments.raw,
     )
+
+
+def _read_messages(arguments: argparse.Namespace) -> Any:
+    if arguments.prompt is not None or arguments.file is not None:
+        raise ValueError("--messages stands in the place of a prompt; give one of them")
+    data = read_file(arguments.messages)
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise ValueError(f"{arguments.messages!r} is not valid JSON: {error}") from error
 
 
 def _report(prompt: bytes, continuation: Iterator[bytes]) -> None:

@@ -4,9 +4,11 @@ import argparse
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from bytelm.chats import Message
 from bytelm.decoding.texts import Texts
 from bytelm.model import Progress
-from bytelm.protocol import FloatArray, State, Text
+from bytelm.prompts import Prompt, Text
+from bytelm.protocol import FloatArray, State
 from bytelm.rendering import CoverLike
 
 
@@ -15,6 +17,10 @@ class Tokenizer(Protocol):
 
     def token_bytes(self, token: int, /) -> bytes:
         """The bytes of one token; empty for special ones."""
+        ...
+
+    def parse(self, text: Text, /) -> Prompt:
+        """The prompt that a text is in which special tokens are spelled out."""
         ...
 
 
@@ -46,9 +52,13 @@ class LoadedModel(Protocol):
         """What the token model itself makes of the prompt's own tokens."""
         ...
 
+    def chat_prompt(self, messages: Sequence[Message], /) -> Prompt:
+        """The prompt that the model's chat template makes of messages."""
+        ...
+
     def stream(
         self,
-        prompt: Text,
+        prompt: Text | Prompt,
         /,
         *,
         max_bytes: int = 64,

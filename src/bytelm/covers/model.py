@@ -1,17 +1,21 @@
 """A token model and its tokenizer as a byte model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from bytelm.chats import Message, render_chat
 from bytelm.covers.greedy import COARSE, greedy_symbols
+from bytelm.covers.opening import Opening, open_prompt
 from bytelm.covers.scoring import score_text
 from bytelm.covers.state import CoverState, begin
 from bytelm.covers.weighing import Weigher
+from bytelm.decoding.texts import Texts
 from bytelm.engines.protocol import Effort, TokenModel
 from bytelm.heads import Head
 from bytelm.model import ByteLM, Progress
-from bytelm.protocol import FloatArray, Text
+from bytelm.prompts import Prompt, Text, as_prompt
+from bytelm.protocol import FloatArray
 from bytelm.tokens.rules import Rule
 from bytelm.tokens.tokenizer import Tokenizer
 
@@ -26,6 +30,8 @@ class TokenizedLM(ByteLM[CoverState]):
         tolerance: how much of what is known may be left unknown, as a fraction; 0 evaluates everything.
         prefix: the bytes that the tokenizer puts before every text; the model is conditioned on them.
         tokenizer: the tokenizer, where there is one.
+        begin_tokens: the ids that the token model puts before every head; a prompt that spells them out does not
+            double them.
 
     Raises:
         ValueError: the tolerance is not in [0, 1).
@@ -39,12 +45,14 @@ class TokenizedLM(ByteLM[CoverState]):
         tolerance: float = 1e-6,
         prefix: bytes = b"",
         tokenizer: Tokenizer | None = None,
+        begin_tokens: tuple[int, ...] = (),
     ) -> None:
         if not 0 <= tolerance < 1:
             raise ValueError(f"tolerance is a fraction from 0 (exact) to below 1, got {tolerance}; the default is 1e-6")
         self._weigher = Weigher(rule, model, end_tokens)
         self._prefix = prefix
         self._tokenizer = tokenizer
+        self._begin_tokens = begin_tokens
         self.tolerance = tolerance
 
     @property
@@ -63,7 +71,7 @@ class TokenizedLM(ByteLM[CoverState]):
         """Running counts of what the token model was asked."""
         return self._weigher.model.effort
 
-    def continue_tokens(self, prompt: Text, *, max_bytes: int = 64) -> bytes:
+    def continue_tokens(self, prompt: Text | Prompt, *, max_bytes: int = 64) -> bytes:
         """The token model's own greedy continuation of the prompt's own tokens: the baseline, not the byte model.
 
         It bets on the prompt's ending where a token ends, so it goes wrong where the prompt stops inside a word.
@@ -71,8 +79,9 @@ class TokenizedLM(ByteLM[CoverState]):
         Raises:
             ValueError: the prompt is not valid UTF-8.
         """
-        head, text = Head(), b""
-        for token in self.tokenizer.encode(prompt):
+        opening, text = self._opening(as_prompt(prompt)), b""
+        head = Head() if opening.head is None else opening.head
+        for token in self.tokenizer.encode(opening.text):
             head = Head(head, token)
         while len(text) < max_bytes:
             (logprobs,) = self._weigher.model.evaluate([head])
@@ -82,19 +91,84 @@ class TokenizedLM(ByteLM[CoverState]):
             head, text = Head(head, token), text + self.tokenizer.token_bytes(token)
         return text[:max_bytes]
 
-    def greedy(self, prompt: Text) -> Iterator[int]:
+    def chat_prompt(
+        self, messages: Sequence[Message], *, add_generation_prompt: bool = True, template: str | None = None
+    ) -> Prompt:
+        """The prompt that the model's chat template makes of messages.
+
+        As in transformers, a message whose content spells a special token brings that token into the prompt: take
+        contents from others only after looking for them.
+
+        Args:
+            messages: dicts with ``"role"`` and ``"content"``, the first message first.
+            add_generation_prompt: whether the prompt goes on to where the reply begins.
+            template: the name of the template, where the model has several; by default the one named "default".
+
+        Raises:
+            ValueError: the model's directory has no such template, the messages are malformed, or the template does
+                not take them.
+        """
+        return self.tokenizer.parse(render_chat(self.tokenizer.directory, messages, add_generation_prompt, template))
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_bytes: int = 1024,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        top_k: int = 0,
+        min_p: float = 0.0,
+        stop: Text | Texts = (),
+        seed: int = 0,
+    ) -> bytes:
+        """The reply to messages, up to an end token: ``generate`` after ``chat_prompt``, errors and options as there.
+
+        To read the reply as it is made, use ``stream(chat_prompt(messages))``.
+        """
+        return self.generate(
+            self.chat_prompt(messages),
+            max_bytes=max_bytes,
+            temperature=temperature,
+            top_p=top_p,
+            top_k=top_k,
+            min_p=min_p,
+            stop=stop,
+            seed=seed,
+        )
+
+    def greedy(self, prompt: Text | Prompt) -> Iterator[int]:
         """The most probable symbols after a prompt: exactly those of ``tolerance=0``, whatever the tolerance."""
         if not self._weigher.rule.heads_die:
             return super().greedy(prompt)
-        return greedy_symbols(begin(self._weigher, COARSE, self._prefix).advance(prompt))
+        return greedy_symbols(self._state_after(as_prompt(prompt), COARSE))
+
+    def _opening(self, prompt: bytes | Prompt) -> Opening:
+        if isinstance(prompt, Prompt):
+            return open_prompt(self.tokenizer, self._begin_tokens, prompt)
+        return Opening(None, self._prefix, prompt)
+
+    def _state_after(self, prompt: bytes | Prompt, tolerance: float) -> CoverState:
+        opening = self._opening(prompt)
+        return begin(self._weigher, tolerance, opening.prefix, opening.head).advance(opening.text)
 
     def _prefill_one(self, prompt: bytes) -> CoverState:
-        return begin(self._weigher, self.tolerance, self._prefix).advance(prompt)
+        return self._state_after(prompt, self.tolerance)
+
+    def _prefill_prompt(self, prompt: Prompt) -> CoverState:
+        return self._state_after(prompt, self.tolerance)
 
     def _score_one(self, text: bytes, progress: Progress | None) -> FloatArray:
+        return self._score_behind(self._opening(text), progress)
+
+    def _score_prompt(self, prompt: Prompt, progress: Progress | None) -> FloatArray:
+        return self._score_behind(self._opening(prompt), progress)
+
+    def _score_behind(self, opening: Opening, progress: Progress | None) -> FloatArray:
+        head, prefix, text = opening
         if self._weigher.rule.heads_die:
-            return score_text(self._weigher, self.tolerance, self._prefix, text, progress)
-        state = begin(self._weigher, self.tolerance, self._prefix)
+            return score_text(self._weigher, self.tolerance, prefix, text, progress, head)
+        state = begin(self._weigher, self.tolerance, prefix, head)
         scores = np.empty(len(text))
         for i in range(len(text)):
             after = state.advance(text[i : i + 1])

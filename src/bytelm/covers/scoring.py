@@ -93,13 +93,18 @@ class _Walk:
 
 
 def score_text(
-    weigher: Weigher, tolerance: float, prefix: bytes, text: bytes, progress: Progress | None = None
+    weigher: Weigher,
+    tolerance: float,
+    prefix: bytes,
+    text: bytes,
+    progress: Progress | None = None,
+    head: Head | None = None,
 ) -> FloatArray:
-    """``log P(byte i | prefix, bytes before i)``: float64 ``(len(text),)``, nats.
+    """``log P(byte i | head, prefix, bytes before i)``: float64 ``(len(text),)``, nats.
 
     ``-inf`` at a byte that no text of the tokenizer can have there; what follows is conditioned on it.
     """
-    walk = _walk(weigher.rule, prefix + text)
+    walk = _walk(weigher.rule, prefix + text, head)
     logknown = _fill(weigher, walk, tolerance, progress)
     if not (logknown > -np.inf).all():
         raise FloatingPointError("the token model gives the bytes so far probability zero")
@@ -111,8 +116,8 @@ def score_text(
     return scores[len(prefix) :]
 
 
-def _walk(rule: Rule, data: bytes) -> _Walk:
-    lattice = begin_lattice(rule)
+def _walk(rule: Rule, data: bytes, head: Head | None) -> _Walk:
+    lattice = begin_lattice(rule, head)
     walk = _Walk()
     walk.begin(lattice.root)
     for byte in data:

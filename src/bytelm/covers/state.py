@@ -10,6 +10,7 @@ from bytelm.covers.beam import advance_beam, prune
 from bytelm.covers.settling import Weights, settle
 from bytelm.covers.weighing import Weigher, log
 from bytelm.decoding.ranking import top_symbols
+from bytelm.heads import Head
 from bytelm.protocol import END, SYMBOLS, FloatArray, Text, as_bytes
 from bytelm.rendering import render_next
 from bytelm.tokens.lattice import Cursor, Lattice, advance_lattice, begin_lattice, restart_lattice
@@ -194,13 +195,15 @@ class CoverState:
         return Cover(cursor.head.tokens(), rest, weight - self._logbase, False)
 
 
-def begin(weigher: Weigher, tolerance: float, prefix: bytes) -> CoverState:
+def begin(weigher: Weigher, tolerance: float, prefix: bytes, head: Head | None = None) -> CoverState:
     """The state before any text, conditioned on the bytes that the tokenizer puts before every text.
+
+    The text begins behind the tokens of ``head``, if it is given, else behind the begin tokens.
 
     Their probability divides every other one, so it must be exact, or the quotients would bound nothing. Behind a
     single byte it is, whatever the tolerance, unless heads were dropped: all pending ones stand at its end.
     """
-    lattice = begin_lattice(weigher.rule)
+    lattice = begin_lattice(weigher.rule, head)
     first = tolerance if not prefix or (weigher.rule.heads_die and len(prefix) == 1) else 0.0
     state = _settled(weigher, first, lattice, _anew(lattice), 0.0, True, b"", 0.0)
     if not prefix:

@@ -11,13 +11,14 @@ from bytelm.decoding.characters import whole_characters
 from bytelm.decoding.checks import check_whole
 from bytelm.decoding.sampling import Sampling, choose
 from bytelm.decoding.stopping import stop_strings, until_stop
-from bytelm.decoding.texts import Texts, as_texts
-from bytelm.protocol import END, ByteModel, Text, as_bytes, is_batch
+from bytelm.decoding.texts import Prompts, Texts, as_prompts, text_of
+from bytelm.prompts import Prompt, Text, as_prompt, is_batch
+from bytelm.protocol import END, ByteModel
 
 
 def stream(
     model: ByteModel,
-    prompt: Text,
+    prompt: Text | Prompt,
     *,
     max_bytes: int = 64,
     temperature: float = 0.0,
@@ -36,7 +37,7 @@ def stream(
 
     Args:
         model: any byte model.
-        prompt: the text before; it is not repeated.
+        prompt: the text before, or a ``Prompt`` with special tokens; it is not repeated.
         max_bytes: the most bytes to generate, those of a stop string included.
         temperature: 0 takes the most probable byte; see ``Sampling`` for this and the filters.
         top_p: keep the fewest most probable symbols that hold this much probability.
@@ -51,15 +52,15 @@ def stream(
         ValueError: an option outside its range.
     """
     plan = _Plan(max_bytes, Sampling(temperature, top_p, top_k, min_p), stop_strings(stop), seed)
-    text = as_bytes(prompt)
-    pieces = _continuation(model, text, plan, index=0)
-    return pieces if raw else whole_characters(pieces, text)
+    checked = as_prompt(prompt)
+    pieces = _continuation(model, checked, plan, index=0)
+    return pieces if raw else whole_characters(pieces, text_of(checked))
 
 
 @overload
 def generate(
     model: ByteModel,
-    prompt: Text,
+    prompt: Text | Prompt,
     *,
     max_bytes: int = 64,
     temperature: float = 0.0,
@@ -74,7 +75,7 @@ def generate(
 @overload
 def generate(
     model: ByteModel,
-    prompt: Texts,
+    prompt: Prompts,
     *,
     max_bytes: int = 64,
     temperature: float = 0.0,
@@ -88,7 +89,7 @@ def generate(
 
 def generate(
     model: ByteModel,
-    prompt: Text | Texts,
+    prompt: Text | Prompt | Prompts,
     *,
     max_bytes: int = 64,
     temperature: float = 0.0,
@@ -105,8 +106,8 @@ def generate(
     its place in the list, so no result depends on another; the first is what the prompt alone gives.
     """
     plan = _Plan(max_bytes, Sampling(temperature, top_p, top_k, min_p), stop_strings(stop), seed)
-    texts = as_texts(prompt)
-    results = [b"".join(_continuation(model, text, plan, index)) for index, text in enumerate(texts)]
+    prompts = as_prompts(prompt)
+    results = [b"".join(_continuation(model, one, plan, index)) for index, one in enumerate(prompts)]
     return results if is_batch(prompt) else results[0]
 
 
@@ -128,11 +129,11 @@ class _Plan:
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(index,)))
 
 
-def _continuation(model: ByteModel, prompt: bytes, plan: _Plan, index: int) -> Iterator[bytes]:
+def _continuation(model: ByteModel, prompt: bytes | Prompt, plan: _Plan, index: int) -> Iterator[bytes]:
     return until_stop(_symbols(model, prompt, plan, plan.rng(index)), plan.stops)
 
 
-def _symbols(model: ByteModel, prompt: bytes, plan: _Plan, rng: np.random.Generator) -> Iterator[bytes]:
+def _symbols(model: ByteModel, prompt: bytes | Prompt, plan: _Plan, rng: np.random.Generator) -> Iterator[bytes]:
     """Up to ``max_bytes`` single bytes; the model advances only when one more is asked for."""
     drawn = model.greedy(prompt) if plan.sampling.temperature == 0 else _draws(model, prompt, plan.sampling, rng)
     for symbol in islice(drawn, plan.max_bytes):
@@ -141,7 +142,7 @@ def _symbols(model: ByteModel, prompt: bytes, plan: _Plan, rng: np.random.Genera
         yield bytes([symbol])
 
 
-def _draws(model: ByteModel, prompt: bytes, sampling: Sampling, rng: np.random.Generator) -> Iterator[int]:
+def _draws(model: ByteModel, prompt: bytes | Prompt, sampling: Sampling, rng: np.random.Generator) -> Iterator[int]:
     """Symbols drawn one after the other, without end."""
     state = model.prefill(prompt)
     while True:

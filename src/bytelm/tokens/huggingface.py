@@ -86,7 +86,8 @@ def read_huggingface(path: Path, size: int | None = None) -> Specification:
         seen=partial(text_seen, description.get("pre_tokenizer"), normalization),
         splitter=partial(_splitter, description, normalization),
         encoder=partial(LibraryEncoder, path),
-        special={entry["content"]: entry["id"] for entry in entries},
+        entries=tuple(entries),
+        normalizer=description.get("normalizer"),
         added=tuple(AddedToken(e["id"], e["content"], e["lstrip"], e["rstrip"]) for e in produced),
         fallback=_fallback(model, ids, silent, spelling),
         prefix=text_prefix(description.get("pre_tokenizer"), normalization),
@@ -193,8 +194,8 @@ def _family(
         others = {name.replace(SPACE_MARK, " "): scores[i] for name, i in written.items()}
         return UnigramFamily(scores, others)
     if model.get("type") == "WordPiece":
-        others = tuple(spelling.of(name) for name, i in ids.items() if i in silent)
-        return LongestFamily(int(model.get("max_input_chars_per_word", 100)), others)
+        never = tuple(spelling.of(name) for name, i in ids.items() if i in silent)
+        return LongestFamily(int(model.get("max_input_chars_per_word", 100)), never)
     ranked = _rank(model["merges"], ids, path)
     return BytePairFamily(ranked, spelling.atoms(ids), bool(model.get("ignore_merges")))
 

@@ -57,6 +57,7 @@ class Normalization:
         self._replaced = _changer([part for part in parts if part["type"] in _PATTERNED])
         self._local = _changer(local) if local else None
         self.joins = any(part["type"] in _JOINING for part in local)
+        self._spaces_out = any(part["type"] == "BertNormalizer" for part in local)
         self._open = lru_cache(maxsize=_CACHED)(self._composes)
 
     def check(self) -> None:
@@ -100,8 +101,12 @@ class Normalization:
         """Whether a text stays as it is behind the open end of another."""
         if self._local is None or not self.joins or (not open_end and text.isascii()):
             return True
-        changed: str = self._local(open_end + text)
-        return changed == open_end + text
+        whole = open_end + text
+        return self._same(self._local(whole), whole)
+
+    def _same(self, changed: str, text: str) -> bool:
+        """Whether nothing has changed; BertNormalizer puts spaces around Chinese characters."""
+        return changed == text or (self._spaces_out and changed.replace(" ", "") == text.replace(" ", ""))
 
     def open_end(self, text: str) -> str:
         """The last base character of a text and the marks behind it, if what follows could join them; else ``""``."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from bytelm.tokens.added import AddedToken
 from bytelm.tokens.normalizing import Normalization
@@ -75,7 +75,8 @@ class Specification:
         seen: what the tokenizer sees of a text that has no added token in it, without what it puts before it.
         splitter: makes the splitter; raises ``ValueError`` where borders cannot be followed.
         encoder: makes the tokenizer itself.
-        special: the ids of added tokens, special or not, by how they are written.
+        entries: all added tokens, special or not, as a ``tokenizer.json`` describes them.
+        normalizer: the ``normalizer`` of that file.
         added: the added tokens that text produces.
         fallback: the byte tokens of a tokenizer over characters; ``None`` for a byte-level one.
         prefix: what it puts before every text, in characters of the text seen: a space, or nothing.
@@ -90,7 +91,8 @@ class Specification:
     seen: Callable[[str], str]
     splitter: Callable[[], Splitter]
     encoder: Callable[[], Encoder]
-    special: Mapping[str, int] = field(default_factory=dict)
+    entries: tuple[Mapping[str, Any], ...] = ()
+    normalizer: Any = None
     added: tuple[AddedToken, ...] = ()
     fallback: ByteFallback | None = None
     prefix: str = ""

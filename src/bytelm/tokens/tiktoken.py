@@ -8,8 +8,9 @@ import base64
 import binascii
 from collections.abc import Mapping
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from bytelm.tokens.json_files import read_json
 from bytelm.tokens.normalizing import Normalization
@@ -61,7 +62,7 @@ class RankEncoder:
             return [self._ranks[piece]]
         parts = [piece[i : i + 1] for i in range(len(piece))]
         while len(parts) > 1:
-            pairs = [self._ranks.get(left + right) for left, right in zip(parts, parts[1:], strict=False)]
+            pairs = [self._ranks.get(left + right) for left, right in pairwise(parts)]
             ranked = [(rank, place) for place, rank in enumerate(pairs) if rank is not None]
             if not ranked:
                 break
@@ -116,9 +117,8 @@ def read_tekken(path: Path) -> Specification:
         config = content["config"]
         reserved = int(config["default_num_special_tokens"])
         count = int(config["default_vocab_size"]) - reserved
-        ranks = {
-            base64.b64decode(entry["token_bytes"]): reserved + int(entry["rank"]) for entry in content["vocab"][:count]
-        }
+        entries = content["vocab"][:count]
+        ranks = {base64.b64decode(entry["token_bytes"]): reserved + int(entry["rank"]) for entry in entries}
         pattern = str(config["pattern"])
         listed = content.get("special_tokens") or []
         special = {str(entry["token_str"]): int(entry["rank"]) for entry in listed}
@@ -141,9 +141,15 @@ def _specify(kind: str, ranks: Mapping[bytes, int], pattern: str, special: Mappi
         seen=str,
         splitter=partial(pattern_splitter, pattern),
         encoder=partial(RankEncoder, ranks, special, splitter),
-        special=special,
+        entries=tuple(_entry(token, content) for content, token in special.items()),
         named={role: special[contents[0]] for role, contents in named.items() if contents},
     )
+
+
+def _entry(token: int, content: str) -> dict[str, Any]:
+    """A special token as a ``tokenizer.json`` describes it."""
+    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    return {"id": token, "content": content, "special": True, **flags}
 
 
 def _pairs(ranks: Mapping[bytes, int]) -> dict[tuple[int, int], tuple[int, int]]:

@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bytelm.prompts import Prompt, Special
 from bytelm.protocol import Text, as_bytes
 from bytelm.tokens.building import canonical_rule
+from bytelm.tokens.infilling import InfillTokens, infill_tokens
 from bytelm.tokens.lattice import advance_lattice, begin_lattice
 from bytelm.tokens.reading import read_tokenizer
 from bytelm.tokens.rules import EverySegmentation, Rule
+from bytelm.tokens.specials import Specials
 from bytelm.tokens.specification import Encoder
 from bytelm.tokens.vocabulary import Vocabulary
 
@@ -24,8 +27,10 @@ class Tokenizer:
         size: leave out the tokens from this id on, which the model does not have.
 
     Attributes:
+        directory: where its files are.
         size: one more than the highest token id.
         prefix: the bytes that the tokenizer puts before every text: ``b" "`` or ``b""``.
+        section_prefix: those that it puts before a text that stands behind a special token.
         vocabulary: the tokens that have bytes, sorted.
 
     Raises:
@@ -34,10 +39,13 @@ class Tokenizer:
     """
 
     def __init__(self, path: str | Path, size: int | None = None) -> None:
+        self.directory = Path(path) if Path(path).is_dir() else Path(path).parent
         self._specification = read_tokenizer(Path(path), size)
         self.size = len(self._specification.token_bytes)
         self.prefix = self._specification.prefix.encode()
+        self.section_prefix = self._specification.section_prefix.encode()
         self.vocabulary = Vocabulary(self._specification.token_bytes)
+        self._specials = Specials(self._specification.entries, self._specification.normalizer, self.size)
 
     def token_bytes(self, token: int) -> bytes:
         """The bytes of one token; ``b""`` for special tokens.
@@ -61,6 +69,27 @@ class Tokenizer:
     def token_named(self, content: str) -> int | None:
         """The id of the added or ordinary token written ``content`` in the tokenizer's file."""
         return self._encoder.find(content)
+
+    @property
+    def fim_tokens(self) -> InfillTokens | None:
+        """The special tokens for filling a gap (prefix, suffix, middle), if they are spelled in a published way."""
+        return infill_tokens(self._specials)
+
+    def special(self, content: str) -> Special:
+        """The special token written ``content``: any added token that is more than white space.
+
+        Raises:
+            ValueError: there is none; the error names those spelled nearly so.
+        """
+        return self._specials.named(content)
+
+    def parse(self, text: Text) -> Prompt:
+        """The prompt that a text is in which special tokens are spelled out, found as the tokenizer finds them.
+
+        Raises:
+            ValueError: ``text`` is not valid UTF-8.
+        """
+        return self._specials.parse(_characters(text))
 
     def encode(self, text: Text) -> list[int]:
         """The tokenizer's own segmentation of a text, without special tokens.

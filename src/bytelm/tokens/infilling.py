@@ -1,0 +1,35 @@
+"""The special tokens with which models were trained to fill a gap in a text, in their published spellings."""
+
+from typing import NamedTuple
+
+from bytelm.prompts import Special
+from bytelm.tokens.specials import Specials
+
+
+class InfillTokens(NamedTuple):
+    """The tokens that stand before the text in front of the gap, before the text behind it, and before the filling."""
+
+    prefix: Special
+    suffix: Special
+    middle: Special
+
+
+SPELLINGS = (
+    ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"),
+    ("<fim_prefix>", "<fim_suffix>", "<fim_middle>"),
+    ("<fim-prefix>", "<fim-suffix>", "<fim-middle>"),
+    ("▁<PRE>", "▁<SUF>", "▁<MID>"),
+    ("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"),
+    ("[PREFIX]", "[SUFFIX]", "[MIDDLE]"),
+)
+"""Prefix, suffix and middle: of Qwen, Gemma, Granite and the bundled model; StarCoder; SantaCoder; CodeLlama;
+DeepSeek; Codestral."""
+
+
+def infill_tokens(specials: Specials) -> InfillTokens | None:
+    """The first of the published triples of which the tokenizer has all three tokens."""
+    for spelling in SPELLINGS:
+        found = [special for content in spelling if (special := specials.find(content)) is not None]
+        if len(found) == len(spelling):
+            return InfillTokens(*found)
+    return None
