@@ -11,9 +11,10 @@ characters its pattern distinguishes; two guesses are one state when no continua
 The tokenizer's own ``encode`` is the judge of the result: see ``tests/tokens``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,16 +46,44 @@ class BorderAutomaton:
     """
 
     def __init__(self, splitter: Splitter, representatives: list[str]) -> None:
+        self._prepare(splitter, representatives)
+        self._guesses: list[tuple[str, tuple[int, ...]]] = []
+        self.at_border: list[bool] = []
+        self.may_end: list[bool] = []
+        self._table = np.full((16, 2, max(16, len(representatives))), UNKNOWN, dtype=np.int32)
+        self.start = self._state("", (), self._ask(""))
+
+    def _prepare(self, splitter: Splitter, representatives: list[str]) -> None:
         self._splitter = splitter
         self._representatives = representatives
         self._continuations = tuple(dict.fromkeys(_continuations(representatives[IMPOSSIBLE + 1 :])))
         self._ids: dict[tuple[bool, Residual], int] = {}
-        self._guesses: list[tuple[str, tuple[int, ...]]] = []
-        self.at_border: list[bool] = []
-        self.may_end: list[bool] = []
         self._ask = lru_cache(maxsize=_TEXTS_CACHED)(self._ask_splitter)
-        self._table = np.full((16, 2, max(16, len(representatives))), UNKNOWN, dtype=np.int32)
-        self.start = self._state("", (), self._ask(""))
+
+    @classmethod
+    def restored(
+        cls, splitter: Splitter, representatives: list[str], kept: Mapping[str, Any], table: NDArray[np.int32]
+    ) -> "BorderAutomaton":
+        """The automaton that :meth:`kept` and ``table`` described."""
+        automaton = cls.__new__(cls)
+        automaton._prepare(splitter, representatives)
+        automaton._guesses = [(text, tuple(borders)) for text, borders in kept["guesses"]]
+        automaton.at_border, automaton.may_end, automaton.start = kept["at_border"], kept["may_end"], kept["start"]
+        automaton._table = table
+        return automaton
+
+    def kept(self) -> tuple[dict[str, Any], NDArray[np.int32]]:
+        """What was learned so far: what JSON can hold, and the table of steps, int32."""
+        kept = {"guesses": self._guesses, "at_border": self.at_border, "may_end": self.may_end, "start": self.start}
+        return kept, self._table
+
+    def explore(self, limit: int) -> None:
+        """Learn all steps from the first ``limit`` states."""
+        state = 0
+        while state < min(limit, len(self._guesses)):
+            for character_class in range(len(self._representatives)):
+                self.step(state, character_class, False)
+            state += 1
 
     def step(self, state: int, character_class: int, border: bool) -> int:
         """The state after one more character with, or without, a border behind it; ``DEAD`` if impossible."""
@@ -98,12 +127,12 @@ class BorderAutomaton:
 
     def _state(self, text: str, borders: tuple[int, ...], answers: list[Answer]) -> int:
         """The state of a guess: ``borders`` are all places of borders in ``text``, its end included if guessed."""
-        end = len(text)
-        at_border = not text or (bool(borders) and borders[-1] == end)
-        residual = tuple(_later_borders(found, end, borders) for found in answers)
+        key = _key(text, borders, answers)
+        at_border, residual = key
         if all(later is None for later in residual):
             return DEAD
-        key = (at_border, residual)
+        if not self._ids:
+            self._ids = {_key(*guess, self._ask(guess[0])): state for state, guess in enumerate(self._guesses)}
         if key not in self._ids:
             self._ids[key] = len(self._guesses)
             self._guesses.append((text, borders))
@@ -117,6 +146,13 @@ class BorderAutomaton:
         padding = [(0, 0), (0, 0), (0, 0)]
         padding[axis] = (0, self._table.shape[axis])
         self._table = np.pad(self._table, padding, constant_values=UNKNOWN)
+
+
+def _key(text: str, borders: tuple[int, ...], answers: list[Answer]) -> tuple[bool, Residual]:
+    """What states are told apart by: whether a border is guessed here, and what each continuation says."""
+    end = len(text)
+    at_border = not text or (bool(borders) and borders[-1] == end)
+    return at_border, tuple(_later_borders(found, end, borders) for found in answers)
 
 
 def _later_borders(found: Answer, end: int, borders: tuple[int, ...]) -> Answer:

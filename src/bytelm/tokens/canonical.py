@@ -78,9 +78,19 @@ class CanonicalRule:
         self._advance = lru_cache(maxsize=_STEPS_CACHED)(self._follow)
         masks = max(64, _MASK_CACHE_BYTES // vocabulary.size)
         self._inside = lru_cache(maxsize=masks)(self._living_inside)
+        self._known_inside: dict[int, NDArray[np.uint8]] = {}
         self._allowed = lru_cache(maxsize=masks)(self._mask)
         self._joined = lru_cache(maxsize=masks)(self._joins_wrongly)
         self._taken = lru_cache(maxsize=_STEPS_CACHED)(self._take_added)
+
+    def kept(self, limit: int) -> dict[int, NDArray[np.uint8]]:
+        """For ``limit`` states which tokens lead on from them, packed bits, uint8 ``(vocabulary.size / 8,)``."""
+        states = range(min(limit, len(self._automaton.at_border)))
+        return {state: np.packbits(self._inside(state, b"")) for state in states}
+
+    def restore(self, kept: dict[int, NDArray[np.uint8]]) -> None:
+        """Take up what :meth:`kept` returned."""
+        self._known_inside = kept
 
     def advance(self, context: Context, token: int) -> Context | None:
         return self._advance(context, token)
@@ -146,6 +156,8 @@ class CanonicalRule:
 
     def _living_inside(self, state: int, pending: bytes) -> NDArray[np.bool_]:
         """Which tokens may follow a state with no border behind them, what stands before them aside: sorted order."""
+        if not pending and state in self._known_inside:
+            return np.unpackbits(self._known_inside[state], count=self.vocabulary.size).astype(bool)
         walked = self._walks.all(state, pending)
         reach = np.zeros(self.vocabulary.size, dtype=bool)
         for index in np.flatnonzero((walked.inside != DEAD) & ~walked.closed).tolist():

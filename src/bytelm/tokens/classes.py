@@ -1,6 +1,6 @@
 """A partition of all characters into classes that a tokenizer cannot tell apart."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import chain
 from typing import Any
@@ -40,7 +40,6 @@ class CharacterClasses:
         self._unchanged = unchanged
         self._named = "".join(dict.fromkeys(named))
         self._by_signature: dict[bytes, int] = {}
-        self._by_name: dict[tuple[int, str], int] = {}
         self._known = np.full(0x110000, -1, dtype=np.int16)
         self.plain_representatives = ["\0"]
         self.representatives = ["\0"]
@@ -48,6 +47,29 @@ class CharacterClasses:
         self._learn(_sample(), [_matches_in_sample(atom) for atom in self._atoms])
         self._learn(self._named, [_matches(atom, self._named) for atom in self._atoms])
         self._set_apart()
+
+    @classmethod
+    def restored(
+        cls, atoms: Sequence[str], unchanged: Unchanged | None, kept: Mapping[str, Any], known: NDArray[np.int16]
+    ) -> "CharacterClasses":
+        """The classes that :meth:`kept` and ``known`` described."""
+        classes = cls.__new__(cls)
+        classes._atoms, classes._unchanged, classes._named = tuple(atoms), unchanged, kept["named"]
+        classes._by_signature = {bytes.fromhex(key): number for key, number in kept["signatures"].items()}
+        classes._known = known
+        classes.representatives, classes.plain = kept["representatives"], kept["plain"]
+        classes.plain_representatives = kept["plain_representatives"]
+        return classes
+
+    def kept(self) -> tuple[dict[str, Any], NDArray[np.int16]]:
+        """What was found out so far: what JSON can hold, and the class of every character, int16."""
+        return {
+            "named": self._named,
+            "signatures": {key.hex(): number for key, number in self._by_signature.items()},
+            "representatives": self.representatives,
+            "plain": self.plain,
+            "plain_representatives": self.plain_representatives,
+        }, self._known
 
     def of(self, text: str) -> NDArray[np.int64]:
         """The class of every character: int64 ``(len(text),)``. A new kind of character makes a new class."""

@@ -4,7 +4,7 @@ It has the face of :class:`bytelm.tokens.borders.BorderAutomaton` and stands in 
 sections' automaton together with the added tokens that have begun and must not be completed.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,11 @@ class SectionAutomaton:
     """
 
     def __init__(self, inner: BorderAutomaton, classes: CharacterClasses, added: AddedTokens, prefix: str) -> None:
+        self._prepare(inner, classes, added, prefix)
+        self._table = np.full((16, 2, len(classes.representatives) + 16), UNKNOWN, dtype=np.int32)
+        self.start = self._state(_Place(inner.start, frozenset()))
+
+    def _prepare(self, inner: BorderAutomaton, classes: CharacterClasses, added: AddedTokens, prefix: str) -> None:
         self._inner = inner
         self._classes = classes
         self._added = added
@@ -55,8 +60,27 @@ class SectionAutomaton:
         self._places: list[_Place] = []
         self.at_border: list[bool] = []
         self.may_end: list[bool] = []
-        self._table = np.full((16, 2, len(classes.representatives) + 16), UNKNOWN, dtype=np.int32)
-        self.start = self._state(_Place(inner.start, frozenset()))
+
+    def kept(self) -> tuple[list[Any], NDArray[np.int32]]:
+        """What was found so far: what JSON can hold, and the table of steps, int32."""
+        return [[place.inner, sorted(place.unfinished), *place[2:]] for place in self._places], self._table
+
+    def restore(self, kept: list[Any], table: NDArray[np.int32]) -> None:
+        """Take up what :meth:`kept` described; states keep their numbers."""
+        for inner, unfinished, *flags in kept[len(self._places) :]:
+            self._state(_Place(inner, frozenset(unfinished), *flags))
+        self._table = table
+
+    def explore(self, limit: int) -> None:
+        """Find all steps from ``limit`` states, those with the fewest unfinished added tokens first."""
+        done: set[int] = set()
+        while len(done) < min(limit, len(self._places)):
+            waiting = set(range(len(self._places))) - done
+            state = min(waiting, key=lambda number: (len(self._places[number].unfinished), number))
+            done.add(state)
+            for character_class in range(len(self._classes.representatives)):
+                for border in (False, True):
+                    self.step(state, character_class, border)
 
     def step(self, state: int, character_class: int, border: bool) -> int:
         """The state after one more character with, or without, a border behind it; ``DEAD`` if impossible."""

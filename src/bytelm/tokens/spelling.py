@@ -1,7 +1,7 @@
 """How tokens spell characters: whole ones, cut ones, and bytes that stand in for characters without a token."""
 
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from bytelm.tokens.classes import CharacterClasses
 from bytelm.tokens.normalizing import Normalization, joins
-from bytelm.utf8 import completions, split_tail
+from bytelm.utf8 import completions, split_tail, unfinished
+
+_ARRAYS = ("tokens", "form", "counts", "starts", "classes", "cut")
 
 
 @dataclass(frozen=True)
@@ -74,20 +76,42 @@ class Spelling:
         self.tails: list[bytes] = []
         self.joining: dict[int, str] = {}
         for index in spelled:
-            split = split_tail(token_bytes[index])
-            if split is None or not normalization.holds("", split[0]):
-                continue
-            text, tail = split
+            try:
+                text, tail = token_bytes[index].decode(), b""
+            except UnicodeDecodeError:
+                split = split_tail(token_bytes[index])
+                if split is None:
+                    continue
+                text, tail = split
+            if normalization.joins and not text.isascii():
+                if not normalization.holds("", text):
+                    continue
+                if joins(text[0]):
+                    self.joining[index] = text
             if tail:
                 cut.append(len(tokens))
                 self.tails.append(tail)
-            if normalization.joins and text and joins(text[0]):
-                self.joining[index] = text
             texts.append(text)
             tokens.append(index)
         self.tokens = np.array(tokens, dtype=np.int64)
         self.cut = np.array(cut, dtype=np.int64)
         self._find_forms(classes.of("".join(texts)).astype(np.int16), np.array(list(map(len, texts)), dtype=np.int64))
+
+    @classmethod
+    def restored(cls, token_bytes: Sequence[bytes], arrays: Mapping[str, NDArray[np.int64]]) -> "Spelling":
+        """The spelling that :meth:`arrays` described."""
+        spelling = cls.__new__(cls)
+        for name in _ARRAYS:
+            setattr(spelling, name, arrays[name])
+        spelling.tails = [token_bytes[i][-unfinished(token_bytes[i]) :] for i in spelling.tokens[spelling.cut].tolist()]
+        splits = ((index, split_tail(token_bytes[index])) for index in arrays["joining"].tolist())
+        spelling.joining = {index: split[0] for index, split in splits if split is not None}
+        return spelling
+
+    def arrays(self) -> dict[str, NDArray[np.int64]]:
+        """All that was found out, to be kept: int64 arrays by name."""
+        joining = np.array(list(self.joining), dtype=np.int64)
+        return {name: getattr(self, name) for name in _ARRAYS} | {"joining": joining}
 
     def _find_forms(self, classes: NDArray[np.int16], lengths: NDArray[np.int64]) -> None:
         data = classes.tobytes()

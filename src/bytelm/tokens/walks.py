@@ -75,8 +75,10 @@ class Walks:
         classes: the classes of characters.
         normalization: what happens to characters first.
         fallback: the byte tokens of a tokenizer that starts from characters; ``None`` for byte-level ones.
+        spelling: the characters of the tokens, if they are known already.
 
     Attributes:
+        spelling: the characters of the tokens.
         joining: the whole characters of the tokens whose first one may join the character before it, by index.
         continuing: the indices of the tokens that may go on inside a character, the shortest first.
     """
@@ -89,6 +91,7 @@ class Walks:
         classes: CharacterClasses,
         normalization: Normalization,
         fallback: ByteFallback | None,
+        spelling: Spelling | None = None,
     ) -> None:
         self._vocabulary = vocabulary
         self._reachable = reachable
@@ -99,8 +102,8 @@ class Walks:
         stand_ins = fallback.tokens if fallback else frozenset()
         found = np.flatnonzero(reachable).tolist()
         spelled = [i for i in found if int(vocabulary.order[i]) not in stand_ins] if stand_ins else found
-        self._spelling = Spelling(words, spelled, classes, normalization)
-        self.joining = self._spelling.joining
+        self.spelling = Spelling(words, spelled, classes, normalization) if spelling is None else spelling
+        self.joining = self.spelling.joining
         self._stand_ins = [i for i in found if int(vocabulary.order[i]) in stand_ins]
         self.continuing = self._stand_ins or [i for i in found if 0x80 <= words[i][0] < 0xC0]
         self.continuing.sort(key=lambda i: len(words[i]))
@@ -132,7 +135,7 @@ class Walks:
 
     def singles(self, few: int) -> dict[int, list[int]]:
         """At most ``few`` token ids of one whole character each, by the character's class."""
-        spelling = self._spelling
+        spelling = self.spelling
         whole = np.ones(len(spelling.tokens), dtype=bool)
         whole[spelling.cut] = False
         singles: dict[int, list[int]] = {}
@@ -185,7 +188,7 @@ class Walks:
 
     def _walk_spelled(self, state: int, walked: Walked) -> None:
         """Walk all tokens that start where a character starts at once, one character of each form a step."""
-        spelling = self._spelling
+        spelling = self.spelling
         states = np.full(len(spelling.counts), state, dtype=np.int32)
         closed = np.zeros(len(spelling.counts), dtype=bool)
         for place in range(int(spelling.counts.max(initial=0))):
