@@ -61,6 +61,12 @@ class Tokenizer:
         """The end token that the tokenizer names."""
         return self._file.named.get("eos_token")
 
+    @property
+    def kind(self) -> str:
+        """What kind of tokenizer it is, in words."""
+        model = self._file.description["model"].get("type", "BPE")
+        return f"{model}, byte-level" if self._file.fallback is None else f"{model} over characters, with byte fallback"
+
     def token_named(self, content: str) -> int | None:
         """The id of the added or ordinary token written ``content`` in the tokenizer's file."""
         found = self._encoder.token_to_id(content)
@@ -78,6 +84,10 @@ class Tokenizer:
         except UnicodeDecodeError as error:
             raise ValueError(f"a tokenizer encodes valid UTF-8 only; byte {error.start} of the text is not") from error
         return list(self._encoder.encode(characters, add_special_tokens=False).ids)
+
+    def normalize(self, text: Text) -> bytes:
+        """The bytes that the tokenizer sees of a text, without :attr:`prefix`."""
+        return as_bytes(text)
 
     @cached_property
     def canonical(self) -> Rule:
