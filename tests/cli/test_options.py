@@ -16,6 +16,7 @@ COMMANDS = {
     "score": f"FILE --json --per-byte --progress {MODEL}",
     "next": f"PROMPT --file --json -k {MODEL}",
     "demo": f"PROMPT --max-bytes -k {MODEL}",
+    "check": "MODEL --contexts --cuts --json --progress --seed --text",
 }
 DEFAULTS: dict[str, dict[str, object]] = {
     "generate": {
@@ -35,6 +36,15 @@ DEFAULTS: dict[str, dict[str, object]] = {
     "score": {"files": ["-"], "per_byte": False, "json": False, "progress": False},
     "next": {"prompt": None, "file": None, "k": 10, "json": False},
     "demo": {"max_bytes": 160, "k": 6},
+    "check": {
+        "model": None,
+        "cuts": 2000,
+        "contexts": 20,
+        "seed": 0,
+        "text": [],
+        "json": False,
+        "progress": False,
+    },
 }
 MODEL_DEFAULTS: dict[str, object] = {
     "model": None,
@@ -66,7 +76,7 @@ def test_the_options_of_a_command(name: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_defaults_of_a_command(name: str) -> None:
     found = vars(build_parser().parse_args([name]))
-    expected = DEFAULTS[name] | MODEL_DEFAULTS
+    expected = DEFAULTS[name] | (MODEL_DEFAULTS if "--model" in COMMANDS[name] else {})
     assert {key: found[key] for key in expected} == expected
     assert set(found) - set(expected) <= {"run", "prompt"}
 

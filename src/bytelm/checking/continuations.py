@@ -6,7 +6,7 @@ from itertools import chain, product
 from random import Random
 from unicodedata import category
 
-from bytelm.utf8 import split_tail
+from bytelm.utf8 import completions, split_tail
 
 CHARACTERS = ("", "a", " ", "\n", "1", ".", "'", "é", "中", "😀", "A", "\t", "s", "l", "\r", "\u0301", "٣", "\u3000")
 """Continuations of one character that patterns are likely to tell apart."""
@@ -20,6 +20,8 @@ AWAITED = (
 MORE = tuple("".join(chars) for length in (2, 3) for chars in product(CHARACTERS[1:7], repeat=length))
 
 _OF_EACH_CATEGORY = 6
+_FEW = 64
+"""How many completions of a character are all tried: as many as there are where one byte is missing."""
 
 
 class Continuations:
@@ -56,14 +58,11 @@ class Continuations:
         """Completions of a character: all if one byte is missing, else some of each Unicode category."""
         if not tail:
             return [b""]
-        missing = (2 if tail[0] < 0xE0 else 3 if tail[0] < 0xF0 else 4) - len(tail)
-        endings = [bytes(ending) for ending in product(range(0x80, 0xC0), repeat=missing)]
-        if missing == 1:
-            return endings
-        by_category: dict[str, list[bytes]] = {}
-        for ending in endings:
-            split = split_tail(tail + ending)
-            if split is not None:
-                by_category.setdefault(category(split[0]), []).append(ending)
+        points = completions(tail)
+        if len(points) <= _FEW:
+            return [chr(point).encode()[len(tail) :] for point in points]
+        by_category: dict[str, list[int]] = {}
+        for point in points:
+            by_category.setdefault(category(chr(point)), []).append(point)
         some = [self._random.choices(found, k=_OF_EACH_CATEGORY) for found in by_category.values()]
-        return list(chain.from_iterable(zip(*some, strict=True)))
+        return [chr(point).encode()[len(tail) :] for point in chain.from_iterable(zip(*some, strict=True))]
