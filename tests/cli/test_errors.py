@@ -47,7 +47,7 @@ def test_a_mistake_is_one_line(capsysbinary: Capture, argv: list[str], message: 
 
 def test_an_unknown_command_lists_the_known_ones(capsysbinary: Capture) -> None:
     text = error(capsysbinary, "nxt")
-    assert all(name in text for name in ("generate", "score", "next", "demo", "check"))
+    assert all(name in text for name in ("generate", "score", "next", "demo", "check", "audit"))
 
 
 @pytest.mark.parametrize("argv", [["generate", "--file"], ["next", "--file"], ["score"]])

@@ -8,7 +8,8 @@ import pytest
 
 from bytelm.cli.main import build_parser, main
 
-MODEL = "--begin --device --dtype --model --segmentation --tolerance"
+NETWORK = "--begin --device --dtype --model"
+MODEL = f"{NETWORK} --segmentation --tolerance"
 COMMANDS = {
     "generate": (
         f"PROMPT --file --echo --json --raw --max-bytes --seed --stop --temperature --top-k --top-p --min-p {MODEL}"
@@ -16,6 +17,7 @@ COMMANDS = {
     "score": f"FILE --json --per-byte --progress {MODEL}",
     "next": f"PROMPT --file --json -k {MODEL}",
     "demo": f"PROMPT --max-bytes -k {MODEL}",
+    "audit": f"PROMPT --file --cut --every-cut --json --tolerance {NETWORK}",
     "check": "MODEL --contexts --cuts --json --progress --seed --text",
 }
 DEFAULTS: dict[str, dict[str, object]] = {
@@ -36,6 +38,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
     "score": {"files": ["-"], "per_byte": False, "json": False, "progress": False},
     "next": {"prompt": None, "file": None, "k": 10, "json": False},
     "demo": {"max_bytes": 160, "k": 6},
+    "audit": {"file": None, "cut": None, "every_cut": False, "json": False, "tolerance": 1e-4},
     "check": {
         "model": None,
         "cuts": 2000,
@@ -76,7 +79,8 @@ def test_the_options_of_a_command(name: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_defaults_of_a_command(name: str) -> None:
     found = vars(build_parser().parse_args([name]))
-    expected = DEFAULTS[name] | (MODEL_DEFAULTS if "--model" in COMMANDS[name] else {})
+    options = {option.removeprefix("--") for option in COMMANDS[name].split()}
+    expected = {key: value for key, value in MODEL_DEFAULTS.items() if key in options} | DEFAULTS[name]
     assert {key: found[key] for key in expected} == expected
     assert set(found) - set(expected) <= {"run", "prompt"}
 
