@@ -37,14 +37,12 @@ class MaskVerdict:
         refused: how many tokens with bytes it refuses.
         seconds: how long the byte view took to make the mask.
         wrong: the counterexamples.
-        witness: a text that makes the tokenizer produce the first token refused, if one was.
     """
 
     allowed: int
     refused: int
     seconds: float
     wrong: tuple[Counterexample, ...]
-    witness: str | None = None
 
 
 def check_mask(judge: Judge, head: tuple[int, ...], random: Random, tries: int = MANY) -> MaskVerdict:
@@ -72,10 +70,10 @@ def check_mask(judge: Judge, head: tuple[int, ...], random: Random, tries: int =
     for token in np.flatnonzero(allowed).tolist():
         if token not in witnessed and not judge.produces((*head, token), b"", tries=tries):
             wrong.append(Counterexample(ALLOWED, judge.spell((*head, token)), end, (*head, token)))
-    incomplete = [token for token in witnessed if not allowed[token]]
-    wrong += [Counterexample(REFUSED, witnessed[token], end, (*head, token)) for token in incomplete]
-    witness = judge.text_of(witnessed[incomplete[0]]) if incomplete else None
-    return MaskVerdict(int(allowed.sum()), len(refused), seconds, tuple(wrong), witness)
+    wrong += [
+        Counterexample(REFUSED, data, end, (*head, token)) for token, data in witnessed.items() if not allowed[token]
+    ]
+    return MaskVerdict(int(allowed.sum()), len(refused), seconds, tuple(wrong))
 
 
 def _allowed(judge: Judge, head: tuple[int, ...]) -> NDArray[np.bool_]:
