@@ -8,8 +8,6 @@ The table goes to standard output, progress to standard error. Rivals are quoted
 """
 
 import argparse
-import json
-import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,6 +18,7 @@ from measuring.rounds import Json
 from measuring.subjects import QUICK, SUBJECTS, Subject, Workload
 from measuring.surroundings import ROOT, load_average, surroundings
 from measuring.table import table
+from measuring.writing import write
 
 NOTES = [
     "generate: 'greedy' is bytelm's generate, the same at every tolerance and certain of no more than the best byte; "
@@ -68,16 +67,6 @@ def run(names: Sequence[str], shared: Path, work: Workload) -> Json:
         result["models"] = {subject.name: _measured(subject, work) for subject in subjects}
     result["machine"]["load_after"] = load_average()
     return result | {"rivals": rivals.quoted()}
-
-
-def write(path: Path, result: Json) -> None:
-    """Write the result as JSON, whole or not at all."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        fresh.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def _present(names: Sequence[str], shared: Path, scratch: Path, left_out: dict[str, str]) -> Iterator[Subject]:

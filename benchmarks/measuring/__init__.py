@@ -1,1 +1,1 @@
-"""The parts of ``benchmarks/speed.py``: what is measured, how, and how it is shown."""
+"""The parts of ``benchmarks/speed.py`` and ``benchmarks/proofs.py``: what is measured, how, and how it is shown."""

@@ -82,7 +82,7 @@ def render_next(
     lines += _distribution(logprobs, k, colour)
     lines.append(_paint("  " + _certainty(bounds, dropped), _DIM, colour))
     if covers:
-        lines += ["", *_cover_table(covers, token_bytes, colour)]
+        lines += ["", *cover_table(covers, token_bytes, colour)]
     return "\n".join(lines)
 
 
@@ -184,7 +184,14 @@ def _certainty(bounds: tuple[FloatArray, FloatArray], dropped: float) -> str:
     return f"certified: each probability is known to within {gap:.1e}"
 
 
-def _cover_table(covers: Sequence[CoverLike], token_bytes: Callable[[int], bytes], colour: bool) -> list[str]:
+def cover_table(covers: Sequence[CoverLike], token_bytes: Callable[[int], bytes], colour: bool) -> list[str]:
+    """Live covers as a table, best first: lines without newlines.
+
+    Args:
+        covers: at least one, best first.
+        token_bytes: the bytes of a token id.
+        colour: whether to add ANSI colours.
+    """
     plural = "s" if len(covers) > 1 else ""
     lines = [_paint(f"{len(covers)} live cover{plural}: share, nats, tokens, and the bytes after them", _BOLD, colour)]
     total = logtotal(covers)

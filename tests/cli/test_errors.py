@@ -50,7 +50,7 @@ def test_a_mistake_is_one_line(capsysbinary: Capture, argv: list[str], message: 
 
 def test_an_unknown_command_lists_the_known_ones(capsysbinary: Capture) -> None:
     text = error(capsysbinary, "nxt")
-    assert all(name in text for name in ("generate", "score", "next", "demo"))
+    assert all(name in text for name in ("generate", "score", "next", "demo", "check", "audit"))
 
 
 @pytest.mark.parametrize("argv", [["generate", "--file"], ["generate", "--messages"], ["next", "--file"], ["score"]])

@@ -8,7 +8,8 @@ import pytest
 
 from bytelm.cli.main import build_parser, main
 
-MODEL = "--begin --device --dtype --model --segmentation --tolerance"
+NETWORK = "--begin --device --dtype --model"
+MODEL = f"{NETWORK} --segmentation --tolerance"
 COMMANDS = {
     "generate": (
         "PROMPT --file --chat --messages --special --echo --json --raw "
@@ -17,6 +18,8 @@ COMMANDS = {
     "score": f"FILE --json --per-byte --progress {MODEL}",
     "next": f"PROMPT --file --json -k {MODEL}",
     "demo": f"PROMPT --max-bytes -k {MODEL}",
+    "audit": f"PROMPT --file --cut --every-cut --json --tolerance {NETWORK}",
+    "check": "MODEL --contexts --cuts --json --progress --seed --text",
 }
 DEFAULTS: dict[str, dict[str, object]] = {
     "generate": {
@@ -39,6 +42,16 @@ DEFAULTS: dict[str, dict[str, object]] = {
     "score": {"files": ["-"], "per_byte": False, "json": False, "progress": False},
     "next": {"prompt": None, "file": None, "k": 10, "json": False},
     "demo": {"max_bytes": 160, "k": 6},
+    "audit": {"file": None, "cut": None, "every_cut": False, "json": False, "tolerance": 1e-4},
+    "check": {
+        "model": None,
+        "cuts": 2000,
+        "contexts": 20,
+        "seed": 0,
+        "text": [],
+        "json": False,
+        "progress": False,
+    },
 }
 MODEL_DEFAULTS: dict[str, object] = {
     "model": None,
@@ -70,7 +83,8 @@ def test_the_options_of_a_command(name: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_defaults_of_a_command(name: str) -> None:
     found = vars(build_parser().parse_args([name]))
-    expected = DEFAULTS[name] | MODEL_DEFAULTS
+    options = {option.removeprefix("--") for option in COMMANDS[name].split()}
+    expected = {key: value for key, value in MODEL_DEFAULTS.items() if key in options} | DEFAULTS[name]
     assert {key: found[key] for key in expected} == expected
     assert set(found) - set(expected) <= {"run", "prompt"}
 

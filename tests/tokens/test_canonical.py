@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bytelm.checking.counterexamples import counterexamples
+from bytelm.checking.judge import Judge
 from bytelm.tokens.splitting import GPT2_PATTERN
 from bytelm.tokens.tokenizer import Tokenizer
-from tokens.judge import Judge, counterexamples
 from tokens.tiny import (
     PATTERNS,
     PIECES,

@@ -7,8 +7,9 @@ from random import Random
 import numpy as np
 import pytest
 
+from bytelm.checking.counterexamples import counterexamples
+from bytelm.checking.judge import Judge
 from bytelm.tokens.tokenizer import Tokenizer
-from tokens.judge import Judge, counterexamples
 from tokens.tiny import adversarial
 
 FOLDERS = [

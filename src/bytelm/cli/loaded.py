@@ -74,10 +74,25 @@ class LoadedModel(Protocol):
         ...
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that say which model, and how exact."""
+def add_network_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """The options that say which model, and where it runs; their group."""
     group = parser.add_argument_group("model")
     group.add_argument("--model", metavar="PATH", help="model directory or hub id (default: the bundled model)")
+    group.add_argument("--dtype", help="float32, bfloat16 or float16 (default: float32 on a CPU, else the model's)")
+    group.add_argument("--device", help="where the model runs: cpu, cuda, … (default: cuda where there is one)")
+    group.add_argument(
+        "--begin",
+        type=int,
+        action="append",
+        metavar="ID",
+        help="token id that every text begins with, instead of the tokenizer's; repeat for several",
+    )
+    return group
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that say which model, and how exact."""
+    group = add_network_arguments(parser)
     group.add_argument(
         "--segmentation",
         choices=("canonical", "all"),
@@ -89,15 +104,6 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="X",
         help="part of the probability that may stay unknown; 0 asks the model all (default: 1e-6; 1e-4 for all)",
-    )
-    group.add_argument("--dtype", help="float32, bfloat16 or float16 (default: float32 on a CPU, else the model's)")
-    group.add_argument("--device", help="where the model runs: cpu, cuda, … (default: cuda where there is one)")
-    group.add_argument(
-        "--begin",
-        type=int,
-        action="append",
-        metavar="ID",
-        help="token id that every text begins with, instead of the tokenizer's; repeat for several",
     )
 
 

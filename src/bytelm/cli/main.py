@@ -1,7 +1,7 @@
 """The program ``bytelm``: its commands, and what becomes of errors.
 
-Exit status: 0, or 2 for a mistake in what was asked (one line on standard error says how to mend it), 130
-after Ctrl-C, 141 when the reader of the output went away.
+Exit status: 0, or 1 where ``check`` found a counterexample, 2 for a mistake in what was asked (one line on
+standard error says how to mend it), 130 after Ctrl-C, 141 when the reader of the output went away.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from bytelm.cli import demo, generate, next_byte, score
+from bytelm.cli import audit, check, demo, generate, next_byte, score
 
 MISTAKE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
@@ -39,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
-    for command in (generate, score, next_byte, demo):
+    for command in (generate, score, next_byte, demo, check, audit):
         subparser = commands.add_parser(
             command.NAME,
             help=command.SUMMARY,
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; ``argv`` is ``sys.argv[1:]`` unless given. Returns the exit status."""
     try:
         arguments = build_parser().parse_args(argv)
-        arguments.run(arguments)
+        status = arguments.run(arguments)
         sys.stdout.flush()
     except SystemExit as leaving:  # argparse after --help
         return int(leaving.code or 0)
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, MemoryError, FloatingPointError) as error:
         print(f"bytelm: error: {_one_line(error)}", file=sys.stderr)
         return MISTAKE
-    return 0
+    return int(status or 0)
 
 
 def _one_line(error: Exception) -> str:

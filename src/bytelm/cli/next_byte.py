@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from bytelm.cli.inputs import add_prompt_arguments, read_prompt
-from bytelm.cli.loaded import CoverState, LoadedModel, add_model_arguments, open_model
+from bytelm.cli.loaded import CoverState, LoadedModel, Tokenizer, add_model_arguments, open_model
 from bytelm.cli.outputs import finite, text_fields, wants_colour, write_json, write_line
 from bytelm.decoding.checks import check_whole
 from bytelm.decoding.ranking import top_symbols
@@ -73,14 +73,15 @@ def as_json(model: LoadedModel, state: CoverState, prompt: bytes, k: int) -> dic
         "dropped": state.dropped,
         "next": [{"byte": b, **text_fields("text", bytes([b])), **figures(b)} for b in symbols],
         "end": figures(END),
-        "covers": [_cover_json(model, cover) for cover in state.covers()],
+        "covers": [cover_json(model.tokenizer, cover) for cover in state.covers()],
     }
 
 
-def _cover_json(model: LoadedModel, cover: CoverLike) -> dict[str, object]:
+def cover_json(tokenizer: Tokenizer, cover: CoverLike) -> dict[str, object]:
+    """A live cover for programs."""
     return {
         "tokens": list(cover.tokens),
-        "pieces": [model.tokenizer.token_bytes(t).decode("utf-8", "backslashreplace") for t in cover.tokens],
+        "pieces": [tokenizer.token_bytes(t).decode("utf-8", "backslashreplace") for t in cover.tokens],
         **text_fields("rest", cover.rest),
         "logweight": finite(cover.logweight),
         "evaluated": cover.evaluated,

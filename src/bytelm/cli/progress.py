@@ -8,7 +8,7 @@ SECONDS_BETWEEN = 0.25
 
 
 class ProgressLine:
-    """Shows bytes done, at most four times a second. Mutable; a context that leaves no trace on a terminal.
+    """Shows what is done, at most four times a second. Mutable; a context that leaves no trace on a terminal.
 
     On a terminal the line is rewritten in place and removed at the end; elsewhere each update is a line.
     """
@@ -19,15 +19,19 @@ class ProgressLine:
         self._enabled = enabled
         self._clock = clock
         self._begun = self._shown = clock()
+        self._unit = ""
         self._in_place = stream.isatty()
 
-    def update(self, done: int, total: int) -> None:
-        """Say that ``done`` of ``total`` bytes are done."""
+    def update(self, done: int, total: int, unit: str = "bytes") -> None:
+        """Say that ``done`` of ``total`` of a unit are done; the first of another unit starts the time anew."""
         now = self._clock()
+        if self._unit and unit != self._unit:
+            self._begun = self._shown
+        self._unit = unit
         if not self._enabled or now - self._shown < SECONDS_BETWEEN:
             return
         self._shown = now
-        line = progress_text(done, total, now - self._begun)
+        line = progress_text(done, total, now - self._begun, unit)
         self._stream.write(f"\r\x1b[K{line}" if self._in_place else line + "\n")
         self._stream.flush()
 
@@ -40,9 +44,10 @@ class ProgressLine:
             self._stream.flush()
 
 
-def progress_text(done: int, total: int, seconds: float) -> str:
+def progress_text(done: int, total: int, seconds: float, unit: str = "bytes") -> str:
     """``done`` of ``total`` bytes after ``seconds``, with the speed and the time left."""
     speed = done / seconds if seconds > 0 else 0.0
     left = f", {(total - done) / speed:.0f} s left" if speed > 0 else ""
     share = 100 * done / total if total else 100.0
-    return f"{done:,} of {total:,} bytes ({share:.0f} %), {speed:,.0f} bytes/s{left}"
+    digits = 0 if speed >= 10 or not speed else 1
+    return f"{done:,} of {total:,} {unit} ({share:.0f} %), {speed:,.{digits}f} {unit}/s{left}"

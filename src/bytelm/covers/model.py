@@ -1,5 +1,6 @@
 """A token model and its tokenizer as a byte model."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -9,13 +10,14 @@ from bytelm.covers.greedy import COARSE, greedy_symbols
 from bytelm.covers.opening import Opening, open_prompt
 from bytelm.covers.scoring import score_text
 from bytelm.covers.state import CoverState, begin
-from bytelm.covers.weighing import Weigher
+from bytelm.covers.weighing import Weigher, log
 from bytelm.decoding.texts import Texts
 from bytelm.engines.protocol import Effort, TokenModel
 from bytelm.heads import Head
 from bytelm.model import ByteLM, Progress
 from bytelm.prompts import Prompt, Text, as_prompt
 from bytelm.protocol import FloatArray
+from bytelm.tokens.lattice import TextHead
 from bytelm.tokens.rules import Rule
 from bytelm.tokens.tokenizer import Tokenizer
 
@@ -70,6 +72,35 @@ class TokenizedLM(ByteLM[CoverState]):
     def effort(self) -> Effort:
         """Running counts of what the token model was asked."""
         return self._weigher.model.effort
+
+    def over(self, rule: Rule, tolerance: float) -> "TokenizedLM":
+        """The same token model over the sequences of another rule; nothing is loaded again."""
+        weigher = self._weigher
+        return TokenizedLM(
+            weigher.model, rule, weigher.end_tokens, tolerance, self._prefix, self._tokenizer, self._begin_tokens
+        )
+
+    def tokens_logprob(self, tokens: Sequence[int]) -> float:
+        """``log P(tokens | prefix)`` of these very tokens, which spell the prefix first; nats.
+
+        After every token the token model is renormalised over what the rule lets follow.
+
+        Raises:
+            ValueError: one of the tokens may not follow those before it.
+        """
+        rule = self._weigher.rule
+        heads = [TextHead(None, -1, rule.start, 0)]
+        for token in tokens:
+            known = 0 <= token < len(rule.vocabulary.index)
+            context = rule.advance(heads[-1].context, token) if known else None
+            if context is None:
+                raise ValueError(f"token {token} may not follow {list(heads[-1].tokens())}; see tokenizer.allowed_next")
+            heads.append(TextHead(heads[-1], token, context, heads[-1].end + len(rule.vocabulary.token_bytes[token])))
+        if not tokens:
+            return 0.0
+        weighed = zip(self._weigher.evaluate(heads[:-1]), tokens, strict=True)
+        total = math.fsum(log(float(masses[rule.vocabulary.index[token]])) for (masses, _), token in weighed)
+        return total - begin(self._weigher, 0.0, b"").advance(self._prefix).logprob
 
     def continue_tokens(self, prompt: Text | Prompt, *, max_bytes: int = 64) -> bytes:
         """The token model's own greedy continuation of the prompt's own tokens: the baseline, not the byte model.

@@ -66,6 +66,11 @@ class Tokenizer:
         """The end token that the tokenizer names."""
         return self._specification.named.get("eos_token")
 
+    @property
+    def kind(self) -> str:
+        """What kind of tokenizer it is, in words."""
+        return self._specification.kind
+
     def token_named(self, content: str) -> int | None:
         """The id of the added or ordinary token written ``content`` in the tokenizer's file."""
         return self._encoder.find(content)

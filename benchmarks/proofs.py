@@ -1,0 +1,134 @@
+"""Every tokenizer's byte view, proved against the tokenizer itself, with the time and the memory that it takes.
+
+    python benchmarks/proofs.py --out benchmarks/proofs.json
+
+Random cuts of texts in many scripts, code, emoji and adversarial strings; masks after random contexts, decided for
+every token of the vocabulary. (`tokenizers.py` it cannot be called: Python would take it for the library.) The file
+is written after each tokenizer, and a run that was interrupted goes on where it was: what the same commit found with
+the same amounts is kept. The table goes to standard output, progress to standard error.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from measuring.proving import Amount, measure
+from measuring.rounds import Json
+from measuring.surroundings import ROOT, commit, surroundings
+from measuring.writing import write
+
+NOTES = [
+    "cuts: the heads found at each cut contain the tokenizer's own (complete), and each head found is the beginning of "
+    "the encoding of some text (sound). masks: allowed_next, for every token, after so many contexts.",
+    "texts, passed_over: texts whose own tokens do not spell them, as with a lossy vocabulary, are passed over.",
+    "seconds: load reads the file, view makes what canonical sequences need, proof is everything tried. "
+    "resident_bytes: view is by how much the process grew for the two; peak is all of the process, the judge included.",
+]
+
+
+_HEADINGS = (
+    f"{'tokenizer':<24}{'tokens':>8} {'cuts':>7} {'masks':>6} {'view s':>7} {'mask ms':>8} {'most ms':>8} {'MiB':>5}"
+    f" {'proof s':>8}  verdict"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the proofs; the exit status: 1 if there is a counterexample or a tokenizer that cannot be loaded."""
+    options = _options(arguments)
+    amount = Amount(options.cuts, options.contexts, options.seed)
+    found = _kept(options.out, amount)
+    try:
+        for name, path in _named(options.folders, options.shared).items():
+            if "error" in found.get(name, {"error": ""}):
+                found[name] = _proved(path, name, options.shared / "data", amount)
+                if options.out is not None:
+                    write(options.out, _result(found, amount))
+    except KeyboardInterrupt:
+        where = f"; {len(found)} are in {options.out}" if options.out is not None else ""
+        print(f"\nproofs.py: interrupted{where}", file=sys.stderr)
+        return 130
+    except (FileNotFoundError, ValueError) as error:
+        print(f"proofs.py: {error}", file=sys.stderr)
+        return 2
+    print("\n".join(table(found)))
+    return int(not all(one.get("holds") for one in found.values()))
+
+
+def table(found: Json) -> Iterator[str]:
+    """The results for people, and the first counterexample of each tokenizer that has one."""
+    yield _HEADINGS
+    for name, one in found.items():
+        short = name.rpartition("/")[2]
+        if "error" in one:
+            yield f"{short:<24}{one['error']}"[:140]
+            continue
+        seconds, masks = one["seconds"], one["mask_milliseconds"]
+        view, memory = seconds["load"] + seconds["view"], one["resident_bytes"]["view"] / 2**20
+        verdict = "complete and sound" if one["holds"] else f"{one['found']} counterexamples"
+        yield (
+            f"{short:<24}{one['size']:>8,} {one['cuts']:>7,} {one['masks']:>6} {view:>7.2f} "
+            f"{masks['median']:>8.2f} {masks['most']:>8.1f} {memory:>5.0f} {seconds['proof']:>8.1f}  {verdict}"
+        )
+        yield from (line for lines in one["in_words"][:1] for line in lines)
+
+
+def _proved(path: Path, name: str, data: Path, amount: Amount) -> Json:
+    """One tokenizer's result, from a fresh process; ``{"error": …}`` if it cannot be had."""
+    print(name, file=sys.stderr)
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=fresh) as pool:
+        try:
+            return pool.submit(measure, path, name, data, amount).result()
+        except Exception as error:
+            return {"error": f"{type(error).__name__}: {error}".replace(str(path), name).replace(str(data), "data")}
+
+
+def _named(folders: Sequence[Path], shared: Path) -> dict[str, Path]:
+    """The tokenizers to prove by their names, which say nothing of where the shared folder is.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    data = shared / "data"
+    paths = list(folders) or [path for kind in ("tokenizers", "models") for path in sorted((data / kind).glob("*/"))]
+    if not paths:
+        raise FileNotFoundError(f"no tokenizers in {data}; name folders, or --shared PATH")
+    return {str(path.relative_to(shared)) if path.is_relative_to(shared) else path.name: path for path in paths}
+
+
+def _kept(out: Path | None, amount: Amount) -> Json:
+    """What an earlier run of the same commit and amounts left in ``out``."""
+    if out is None or not out.is_file():
+        return {}
+    earlier = json.loads(out.read_text("utf-8"))
+    same = earlier.get("amount") == vars(amount) and earlier.get("commit") == commit()
+    kept: Json = earlier["tokenizers"] if same else {}
+    return kept
+
+
+def _result(found: Json, amount: Amount) -> Json:
+    return {**surroundings(), "amount": vars(amount), "notes": NOTES, "tokenizers": found}
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="proofs.py", description="Prove tokenizers' byte views against themselves.")
+    parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="tokenizers (default: all shared ones)")
+    parser.add_argument("--cuts", type=int, default=Amount.cuts, metavar="N", help="cuts of texts for each")
+    parser.add_argument("--contexts", type=int, default=Amount.contexts, metavar="N", help="masks for each")
+    parser.add_argument("--seed", type=int, default=Amount.seed, metavar="N", help="fixes what is tried")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write what was found as JSON; goes on with one there")
+    shared = Path(os.environ.get("BYTELM_SHARED") or ROOT.parent / "shared")
+    parser.add_argument("--shared", type=Path, default=shared, help="the data beside the repository")
+    options = parser.parse_args(arguments)
+    if options.out is not None and not options.out.resolve().parent.is_dir():
+        parser.error(f"--out {options.out}: there is no folder {options.out.parent}")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())
