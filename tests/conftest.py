@@ -12,6 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # No test may reach a model hub; what asks for one fails at once instead of waiting for a network.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+# What is learned of tokenizers is not kept between runs of the tests; those of keeping name a folder of their own.
+os.environ["BYTELM_CACHE"] = ""
+
 settings.register_profile(
     "dev", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow], derandomize=False
 )

@@ -11,9 +11,11 @@ from typing import Any
 
 from bytelm.tokens.added import AddedToken
 from bytelm.tokens.json_files import read_json
+from bytelm.tokens.merges import Ranked
 from bytelm.tokens.normalizing import SPACE_MARK, Normalization, parts_of
 from bytelm.tokens.specification import (
     BytePairFamily,
+    Family,
     LongestFamily,
     Specification,
     UnigramFamily,
@@ -69,7 +71,6 @@ def read_huggingface(path: Path, size: int | None = None) -> Specification:
     if size is not None:
         ids = {name: i for name, i in ids.items() if i < size}
     marked = _is_marked(description, kind)
-    normalization = Normalization(description.get("normalizer"), marked)
     spelling = _Spelling(description, path, marked)
     produced = [entry for entry in entries if not entry["special"] and _is_produced(entry, ids, marked)]
     silent = {entry["id"] for entry in entries if entry["special"]} | _unknown(model, ids)
@@ -78,21 +79,53 @@ def read_huggingface(path: Path, size: int | None = None) -> Specification:
         token_bytes[i] = b"" if i in silent else spelling.of(name)
     for entry in produced:
         token_bytes[entry["id"]] = entry["content"].encode()
+    facts = {
+        "kind": _describe(kind, description),
+        "description": {name: description.get(name) for name in ("normalizer", "pre_tokenizer")},
+        "dropout": model.get("dropout"),
+        "entries": entries,
+        "produced": [entry["id"] for entry in produced],
+        "marked": marked,
+        "fallback": _fallback(model, ids, silent, spelling),
+        "named": _named_tokens(path.with_name("tokenizer_config.json"), ids, entries),
+    }
+    return _specify(path, facts, tuple(token_bytes), _family(model, ids, silent, spelling, path))
+
+
+def restore_huggingface(
+    path: Path, size: int | None, facts: Mapping[str, Any], token_bytes: tuple[bytes, ...]
+) -> Specification:
+    """The specification of a byte-pair encoding with the same ``facts`` and tokens as one that was read before."""
+    return _specify(path, facts, token_bytes, BytePairFamily(partial(_ranked_again, path, size), *facts["family"]))
+
+
+def _ranked_again(path: Path, size: int | None) -> Ranked:
+    family = read_huggingface(path, size).family
+    assert isinstance(family, BytePairFamily), "only byte-pair encodings are kept"
+    return family.ranked()
+
+
+def _specify(path: Path, facts: Mapping[str, Any], token_bytes: tuple[bytes, ...], family: Family) -> Specification:
+    pre_tokenizer = facts["description"]["pre_tokenizer"]
+    normalization = Normalization(facts["description"]["normalizer"], facts["marked"])
+    produced = [entry for entry in facts["entries"] if entry["id"] in set(facts["produced"])]
+    fallback = facts["fallback"]
     return Specification(
-        kind=_describe(kind, description),
-        token_bytes=tuple(token_bytes),
-        family=_family(model, ids, silent, spelling, path),
+        kind=facts["kind"],
+        token_bytes=token_bytes,
+        family=family,
         normalization=normalization,
-        seen=partial(text_seen, description.get("pre_tokenizer"), normalization),
-        splitter=partial(_splitter, description, normalization),
+        seen=partial(text_seen, pre_tokenizer, normalization),
+        splitter=partial(_splitter, facts, normalization),
         encoder=partial(LibraryEncoder, path),
-        entries=tuple(entries),
-        normalizer=description.get("normalizer"),
+        entries=tuple(facts["entries"]),
+        normalizer=facts["description"]["normalizer"],
         added=tuple(AddedToken(e["id"], e["content"], e["lstrip"], e["rstrip"]) for e in produced),
-        fallback=_fallback(model, ids, silent, spelling),
-        prefix=text_prefix(description.get("pre_tokenizer"), normalization),
-        section_prefix=section_prefix(description.get("pre_tokenizer"), normalization),
-        named=_named_tokens(path.with_name("tokenizer_config.json"), ids, entries),
+        fallback=ByteFallback(frozenset(fallback[0]), frozenset(fallback[1])) if fallback is not None else None,
+        prefix=text_prefix(pre_tokenizer, normalization),
+        section_prefix=section_prefix(pre_tokenizer, normalization),
+        named=facts["named"],
+        facts={**facts, "family": [family.atoms, family.ignore_merges]} if isinstance(family, BytePairFamily) else None,
     )
 
 
@@ -186,7 +219,7 @@ def _unknown(model: Mapping[str, Any], ids: Mapping[str, int]) -> set[int]:
 
 def _family(
     model: Mapping[str, Any], ids: Mapping[str, int], silent: set[int], spelling: _Spelling, path: Path
-) -> BytePairFamily | UnigramFamily | LongestFamily:
+) -> Family:
     if model.get("type") == "Unigram":
         pieces, scores = zip(*model["vocab"], strict=True)
         scores = tuple(map(float, scores))
@@ -197,7 +230,7 @@ def _family(
         never = tuple(spelling.of(name) for name, i in ids.items() if i in silent)
         return LongestFamily(int(model.get("max_input_chars_per_word", 100)), never)
     ranked = _rank(model["merges"], ids, path)
-    return BytePairFamily(ranked, spelling.atoms(ids), bool(model.get("ignore_merges")))
+    return BytePairFamily(lambda: ranked, spelling.atoms(ids), bool(model.get("ignore_merges")))
 
 
 def _rank(
@@ -219,30 +252,28 @@ def _rank(
 
 def _fallback(
     model: Mapping[str, Any], ids: Mapping[str, int], silent: set[int], spelling: _Spelling
-) -> ByteFallback | None:
+) -> tuple[list[int], list[str]] | None:
+    """The byte tokens, and the characters that have a token of their own."""
     if spelling.byte_level or not spelling.by_bytes:
         return None
-    single = frozenset(name for name, i in ids.items() if len(name) == 1 and i not in silent)
-    return ByteFallback(
-        tokens=frozenset(ids[name] for name in STAND_INS if name in ids),
-        characters=single | ({" "} if SPACE_MARK in ids else set()),
-    )
+    single = [name for name, i in ids.items() if len(name) == 1 and i not in silent]
+    return [ids[name] for name in STAND_INS if name in ids], [*single, *([" "] if SPACE_MARK in ids else [])]
 
 
-def _splitter(description: Mapping[str, Any], normalization: Normalization) -> Splitter:
+def _splitter(facts: Mapping[str, Any], normalization: Normalization) -> Splitter:
     normalization.check()
-    if description["model"].get("dropout"):
+    if facts["dropout"]:
         raise ValueError(
             "the tokenizer drops merges at random (dropout), so no segmentation is its own; "
             'load the model with segmentation="all"'
         )
-    single = [e["content"] for e in description.get("added_tokens", []) if e.get("single_word") and not e["special"]]
+    single = [entry["content"] for entry in facts["entries"] if entry.get("single_word") and not entry["special"]]
     if single:
         raise ValueError(
             f"the added token {single[0]!r} stands only for whole words (single_word), which bytelm cannot follow; "
             'load the model with segmentation="all"'
         )
-    return splitter_of(description.get("pre_tokenizer"), normalization, description.get("normalizer"))
+    return splitter_of(facts["description"]["pre_tokenizer"], normalization, facts["description"]["normalizer"])
 
 
 def _describe(kind: str, description: Mapping[str, Any]) -> str:

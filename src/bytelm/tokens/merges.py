@@ -13,7 +13,7 @@ and one cumulative sum.
 """
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from heapq import heappop, heappush
 from typing import Any
 
@@ -24,9 +24,13 @@ NEVER = np.iinfo(np.int64).max // 4
 """The rank at which a whole token is consumed inside itself."""
 
 _PAIRS_CACHED = 2**18
-_TREE = ("left", "right", "made_at", "atoms", "pairs", "turns")
-
 Ranked = Mapping[tuple[int, int], tuple[int, int]]
+"""Merges: ``(left id, right id) -> (rank, id of the result)``."""
+
+_ARRAYS = (
+    *("left", "right", "made_at", "pairs", "turns_of_pairs", "position", "subtree_end"),
+    *("merge_rank", "merge_b", "merge_start", "run_low", "run_high", "b_position"),
+)
 
 
 class Merges:
@@ -46,35 +50,38 @@ class Merges:
 
     def __init__(self, ranked: Ranked, atoms: list[int], size: int) -> None:
         self._size = size
-        self._rank: dict[int, int] = {}
         self._left = np.full(size, -1, dtype=np.int64)
         self._right = np.full(size, -1, dtype=np.int64)
         self._made_at = np.full(size, -1, dtype=np.int64)
         self.reachable = np.zeros(size, dtype=bool)
         self.reachable[atoms] = True
-        self._prepare_pairs()
+        self._rank = ranks = dict[int, int]()
+        self._prepare()
         self._grow_trees(ranked)
+        self._pairs = np.fromiter(ranks, dtype=np.int64, count=len(ranks))
+        self._turns_of_pairs = np.fromiter(ranks.values(), dtype=np.int64, count=len(ranks))
         self._walk_forest()
         self._index_merges()
 
     @classmethod
-    def restored(cls, arrays: Mapping[str, NDArray[np.int64]]) -> "Merges":
+    def restored(cls, arrays: Mapping[str, NDArray[Any]]) -> "Merges":
         """The merges that :meth:`arrays` described."""
-        merges = cls({}, arrays["atoms"].tolist(), len(arrays["left"]))
-        merges._left, merges._right, merges._made_at = (arrays[name].astype(np.int64) for name in _TREE[:3])
-        merges.reachable |= merges._left >= 0
-        merges._rank = dict(zip(arrays["pairs"].tolist(), arrays["turns"].tolist(), strict=True))
-        merges._prepare_pairs()
-        merges._walk_forest()
-        merges._index_merges()
+        merges = cls.__new__(cls)
+        for name in _ARRAYS:
+            setattr(merges, "_" + name, arrays[name])
+        merges._size = len(merges._left)
+        merges.reachable = arrays["reachable"]
+        merges._prepare()
         return merges
 
-    def arrays(self) -> dict[str, NDArray[np.int64]]:
-        """All that was found out, to be kept: int64 arrays by name."""
-        atoms = np.flatnonzero(self.reachable & (self._left < 0))
-        pairs = np.fromiter(self._rank, dtype=np.int64, count=len(self._rank))
-        turns = np.fromiter(self._rank.values(), dtype=np.int64, count=len(self._rank))
-        return dict(zip(_TREE, (self._left, self._right, self._made_at, atoms, pairs, turns), strict=True))
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All that was found out, to be kept, by name."""
+        return {name: getattr(self, "_" + name) for name in _ARRAYS} | {"reachable": self.reachable}
+
+    @cached_property
+    def _rank(self) -> dict[int, int]:
+        """When each merge has its turn, by ``left id * size + right id``."""
+        return dict(zip(self._pairs.tolist(), self._turns_of_pairs.tolist(), strict=True))
 
     def allows(self, left: int, right: int) -> bool:
         """Whether ``right`` may follow ``left`` inside one pre-token."""
@@ -141,7 +148,7 @@ class Merges:
                     for released in waiting.pop(result):
                         heappush(ready, released)
 
-    def _prepare_pairs(self) -> None:
+    def _prepare(self) -> None:
         self._stands = lru_cache(maxsize=_PAIRS_CACHED)(self._stands_uncrossed)
         self._left_view, self._right_view = _view(self._left), _view(self._right)
         self._made_view = _view(self._made_at)
@@ -192,8 +199,7 @@ class Merges:
 
     def _index_merges(self) -> None:
         """Store every merge, sorted by left part and rank, with the run of right neighbours that it forbids."""
-        pairs = np.fromiter(self._rank, dtype=np.int64, count=len(self._rank))
-        turns = np.fromiter(self._rank.values(), dtype=np.int64, count=len(self._rank))
+        pairs, turns = self._pairs, self._turns_of_pairs
         order = np.lexsort((turns, pairs // self._size))
         self._merge_rank, self._merge_b = turns[order], pairs[order] % self._size
         self._merge_start = np.searchsorted((pairs // self._size)[order], np.arange(self._size + 1))

@@ -2,16 +2,46 @@
 
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from bytelm.tokens.huggingface import read_huggingface
+from bytelm.tokens.building import SPECIFICATION
+from bytelm.tokens.huggingface import read_huggingface, restore_huggingface
+from bytelm.tokens.keeping import Kept
 from bytelm.tokens.normalizing import Normalization
 from bytelm.tokens.rwkv import RwkvEncoder, read_rwkv
 from bytelm.tokens.specification import LongestFamily, Specification
 from bytelm.tokens.splitting import Splitter
 from bytelm.tokens.tiktoken import read_tekken, read_tiktoken
+from bytelm.tokens.vocabulary import Vocabulary
 
 FORMS = ("tokenizer.json", "tekken.json", "*.tiktoken", "tokenizer.model", "rwkv_vocab*.txt")
 """What is looked for in a directory, in this order."""
+
+
+class Opened(NamedTuple):
+    """A tokenizer as it was read.
+
+    Attributes:
+        specification: the tokenizer.
+        vocabulary: its tokens, sorted.
+        kept: what is kept of it.
+    """
+
+    specification: Specification
+    vocabulary: Vocabulary
+    kept: Kept
+
+
+def open_tokenizer(path: Path, size: int | None, pattern: str | None) -> Opened:
+    """Like :func:`read_tokenizer`, but from what is kept of an earlier time where there is something."""
+    file = find_tokenizer(path)
+    kept = Kept([file, file.with_name("tokenizer_config.json")], (file.name, size, pattern))
+    found = kept.part(SPECIFICATION)
+    if found is not None and found[0]:
+        vocabulary = Vocabulary.restored(found[1])
+        return Opened(restore_huggingface(file, size, found[0], vocabulary.token_bytes), vocabulary, kept)
+    specification = read_tokenizer(file, size, pattern)
+    return Opened(specification, Vocabulary(specification.token_bytes), kept)
 
 
 def read_tokenizer(path: Path, size: int | None = None, pattern: str | None = None) -> Specification:
@@ -26,7 +56,7 @@ def read_tokenizer(path: Path, size: int | None = None, pattern: str | None = No
         FileNotFoundError: there is no tokenizer.
         ValueError: the file is not a tokenizer, or one of a kind that bytelm does not know.
     """
-    file = _find(path)
+    file = find_tokenizer(path)
     if file.name == "tekken.json":
         return read_tekken(file)
     if file.suffix == ".txt":
@@ -36,7 +66,12 @@ def read_tokenizer(path: Path, size: int | None = None, pattern: str | None = No
     return read_huggingface(file, size)
 
 
-def _find(path: Path) -> Path:
+def find_tokenizer(path: Path) -> Path:
+    """The tokenizer's file in a directory, or the file itself.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
     if path.is_file():
         return path
     found = [file for form in FORMS for file in sorted(path.glob(form))]

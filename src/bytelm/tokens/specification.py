@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bytelm.tokens.added import AddedToken
+from bytelm.tokens.merges import Ranked
 from bytelm.tokens.normalizing import Normalization
 from bytelm.tokens.spelling import ByteFallback
 from bytelm.tokens.splitting import Splitter
@@ -27,12 +28,12 @@ class BytePairFamily:
     """Byte-pair encoding.
 
     Attributes:
-        ranked: the merges, ``(left id, right id) -> (rank, id of the result)``.
+        ranked: makes the merges.
         atoms: the ids that merging starts from.
         ignore_merges: whether a pre-token that is a token is not merged.
     """
 
-    ranked: Mapping[tuple[int, int], tuple[int, int]]
+    ranked: Callable[[], Ranked]
     atoms: list[int]
     ignore_merges: bool = False
 
@@ -63,6 +64,9 @@ class LongestFamily:
     others: tuple[bytes, ...] = ()
 
 
+Family = BytePairFamily | UnigramFamily | LongestFamily
+
+
 @dataclass(frozen=True)
 class Specification:
     """A tokenizer.
@@ -82,11 +86,12 @@ class Specification:
         prefix: what it puts before every text, in characters of the text seen: a space, or nothing.
         section_prefix: what it puts before the text behind an added token.
         named: the ids of the tokens with a role: ``bos_token``, ``eos_token`` ….
+        facts: what JSON can hold of all this, for the next process; ``None`` if it is read afresh every time.
     """
 
     kind: str
     token_bytes: tuple[bytes, ...]
-    family: BytePairFamily | UnigramFamily | LongestFamily
+    family: Family
     normalization: Normalization
     seen: Callable[[str], str]
     splitter: Callable[[], Splitter]
@@ -98,3 +103,4 @@ class Specification:
     prefix: str = ""
     section_prefix: str = ""
     named: Mapping[str, int] = field(default_factory=dict)
+    facts: Mapping[str, Any] | None = None

@@ -132,11 +132,12 @@ def _specify(kind: str, ranks: Mapping[bytes, int], pattern: str, special: Mappi
     for data, token in ranks.items():
         token_bytes[token] = data
     splitter = pattern_splitter(pattern)
+    atoms = [token for data, token in ranks.items() if len(data) == 1]
     named = {"eos_token": [*filter(special.get, _ENDS)], "bos_token": [*filter(special.get, _BEGINNINGS)]}
     return Specification(
         kind=kind,
         token_bytes=tuple(token_bytes),
-        family=BytePairFamily(_pairs(ranks), [ranks[data] for data in ranks if len(data) == 1], ignore_merges=True),
+        family=BytePairFamily(partial(_pairs, ranks), atoms, ignore_merges=True),
         normalization=Normalization(None, marked=False),
         seen=str,
         splitter=partial(pattern_splitter, pattern),

@@ -12,11 +12,10 @@ from bytelm.protocol import Text, as_bytes
 from bytelm.tokens.building import canonical_rule
 from bytelm.tokens.infilling import InfillTokens, infill_tokens
 from bytelm.tokens.lattice import advance_lattice, begin_lattice
-from bytelm.tokens.reading import read_tokenizer
+from bytelm.tokens.reading import open_tokenizer
 from bytelm.tokens.rules import EverySegmentation, Rule
 from bytelm.tokens.specials import Specials
 from bytelm.tokens.specification import Encoder
-from bytelm.tokens.vocabulary import Vocabulary
 
 
 class Tokenizer:
@@ -25,6 +24,7 @@ class Tokenizer:
     Args:
         path: a model directory with a ``tokenizer.json``, or the file itself.
         size: leave out the tokens from this id on, which the model does not have.
+        pattern: the regular expression that texts are cut by, where a tiktoken file does not say it.
 
     Attributes:
         directory: where its files are.
@@ -38,13 +38,12 @@ class Tokenizer:
         ValueError: the tokenizer is of a kind that bytelm does not know.
     """
 
-    def __init__(self, path: str | Path, size: int | None = None) -> None:
+    def __init__(self, path: str | Path, size: int | None = None, pattern: str | None = None) -> None:
         self.directory = Path(path) if Path(path).is_dir() else Path(path).parent
-        self._specification = read_tokenizer(Path(path), size)
+        self._specification, self.vocabulary, self._kept = open_tokenizer(Path(path), size, pattern)
         self.size = len(self._specification.token_bytes)
         self.prefix = self._specification.prefix.encode()
         self.section_prefix = self._specification.section_prefix.encode()
-        self.vocabulary = Vocabulary(self._specification.token_bytes)
         self._specials = Specials(self._specification.entries, self._specification.normalizer, self.size)
 
     def token_bytes(self, token: int) -> bytes:
@@ -125,7 +124,7 @@ class Tokenizer:
         Raises:
             ValueError: the pre-tokenizer has parts whose borders cannot be followed.
         """
-        return canonical_rule(self._specification, self.vocabulary)
+        return canonical_rule(self._specification, self.vocabulary, self._kept)
 
     @cached_property
     def every(self) -> Rule:

@@ -5,8 +5,8 @@ children are sub-ranges. There are no node objects. Tokens with equal bytes stan
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ class Narrowed(NamedTuple):
 class Vocabulary:
     """Token byte strings, sorted.
 
+    Args:
+        token_bytes: the bytes of every token by id.
+
     Attributes:
         token_bytes: the bytes of every token by id; ``b""`` for tokens that stand for no bytes.
         order: int64 ``(size,)``, the ids of the tokens that have bytes, sorted by their bytes, then by id.
@@ -38,16 +41,45 @@ class Vocabulary:
         ids = [i for i, data in enumerate(self.token_bytes) if data]
         if not ids:
             raise ValueError("no token of the vocabulary has bytes")
-        ids.sort(key=lambda i: (self.token_bytes[i], i))
-        self.order = np.array(ids, dtype=np.int64)
-        self.size = len(ids)
+        ids.sort(key=self.token_bytes.__getitem__)
+        self.words = [self.token_bytes[i] for i in ids]
+        lengths = np.fromiter(map(len, self.words), dtype=np.int64, count=len(ids))
+        self._arrange(np.array(ids, dtype=np.int64), np.frombuffer(b"".join(self.words), dtype=np.uint8), lengths)
+
+    @classmethod
+    def restored(cls, arrays: Mapping[str, NDArray[Any]]) -> "Vocabulary":
+        """The vocabulary that :meth:`arrays` described."""
+        vocabulary = cls.__new__(cls)
+        joined, order, lengths = arrays["joined"].tobytes(), arrays["order"], arrays["lengths"]
+        ends = np.cumsum(lengths)
+        starts = (ends - lengths).tolist()
+        vocabulary.words = [joined[start:end] for start, end in zip(starts, ends.tolist(), strict=True)]
+        spelled = [b""] * int(arrays["ids"])
+        for token, data in zip(order.tolist(), vocabulary.words, strict=True):
+            spelled[token] = data
+        vocabulary.token_bytes = tuple(spelled)
+        vocabulary._arrange(order, arrays["joined"], lengths)
+        return vocabulary
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All of it, to be kept, by name."""
+        lengths = np.diff(self._offsets, append=len(self._blob))
+        return {"joined": self._blob, "lengths": lengths, "order": self.order, "ids": np.array(len(self.token_bytes))}
+
+    def _arrange(self, order: NDArray[np.int64], joined: NDArray[np.uint8], lengths: NDArray[np.int64]) -> None:
+        self.order = order
+        self.size = len(order)
         self.index = np.full(len(self.token_bytes), -1, dtype=np.int64)
         self.index[self.order] = np.arange(self.size)
-        self.words = [self.token_bytes[i] for i in ids]
-        self._blob = np.frombuffer(b"".join(self.words), dtype=np.uint8)
-        lengths = np.array([len(data) for data in self.words], dtype=np.int64)
+        self._blob = joined
         self._offsets = np.cumsum(lengths) - lengths
         self._first_byte = self._edges(0, self.size, 0)
+
+    @property
+    def first_bytes(self) -> NDArray[np.uint8]:
+        """The first byte of every token, uint8 ``(size,)``."""
+        first: NDArray[np.uint8] = self._blob[self._offsets]
+        return first
 
     def bytes_at(self, index: int) -> bytes:
         """The bytes of the token at ``index`` of the sorted array."""

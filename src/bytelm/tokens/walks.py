@@ -100,12 +100,16 @@ class Walks:
         self._fallback = fallback
         words = vocabulary.words
         stand_ins = fallback.tokens if fallback else frozenset()
-        found = np.flatnonzero(reachable).tolist()
-        spelled = [i for i in found if int(vocabulary.order[i]) not in stand_ins] if stand_ins else found
-        self.spelling = Spelling(words, spelled, classes, normalization) if spelling is None else spelling
+        byte_tokens = np.zeros(vocabulary.size, dtype=bool)
+        byte_tokens[vocabulary.index[sorted(stand_ins)]] = True
+        if spelling is None:
+            spelled = np.flatnonzero(reachable & ~byte_tokens).tolist()
+            spelling = Spelling(words, spelled, classes, normalization)
+        self.spelling = spelling
         self.joining = self.spelling.joining
-        self._stand_ins = [i for i in found if int(vocabulary.order[i]) in stand_ins]
-        self.continuing = self._stand_ins or [i for i in found if 0x80 <= words[i][0] < 0xC0]
+        self._stand_ins = np.flatnonzero(reachable & byte_tokens).tolist()
+        inside = reachable & (vocabulary.first_bytes >= 0x80) & (vocabulary.first_bytes < 0xC0)
+        self.continuing = self._stand_ins or np.flatnonzero(inside).tolist()
         self.continuing.sort(key=lambda i: len(words[i]))
         self.spelled = lru_cache(maxsize=_STEPS_CACHED)(self._spell)
         self.range_of = lru_cache(maxsize=_STEPS_CACHED)(self._classes_of_tail)
