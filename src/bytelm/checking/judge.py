@@ -7,7 +7,7 @@ Bytes are always those that the tokenizer sees of a text: its prefix and the nor
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 from random import Random
@@ -48,11 +48,14 @@ class Judge:
         return self.tokenizer.prefix + self.tokenizer.normalize(text)
 
     def spells(self, text: str) -> bool:
-        """Whether the tokens of a text spell what the tokenizer sees of it, as those of a lossy vocabulary may not.
+        """Whether the tokens of a text spell what the tokenizer sees of it, and are those of what it sees.
 
-        Nothing is asked of the empty text: the tokenizer adds no prefix to it.
+        Those of a lossy vocabulary may not spell it. And where the tokenizer looks for added tokens before it
+        normalizes a text, some texts are cut otherwise than what is seen of them. Nothing is asked of the empty text:
+        the tokenizer adds no prefix to it.
         """
-        return not text or self.spell(self.encode(text)) == self.seen(text)
+        ids, data = self.encode(text), self.seen(text)
+        return not text or (self.spell(ids) == data and any(self.encode(seen) == ids for seen in self.texts_of(data)))
 
     def covering(self, text: str, cut: int) -> tuple[tuple[int, ...], bytes]:
         """The longest beginning of ``encode(text)`` that lies before the cut, and the bytes from its end to the cut."""
@@ -70,50 +73,51 @@ class Judge:
         return any(self.is_witness(data, tokens, rest) for data in islice(self._texts(tokens, rest, hints), tries))
 
     def is_witness(self, data: bytes, tokens: Sequence[int], rest: bytes) -> bool:
-        """Whether ``encode`` of the text behind ``data`` starts with ``tokens`` and then, if there is a ``rest``, a
+        """Whether ``encode`` of a text seen as ``data`` starts with ``tokens`` and then, if there is a ``rest``, a
         longer token.
-
-        What the tokenizer sees of that text must start with the bytes of ``tokens`` and ``rest``.
         """
-        text = self.text_of(data)
-        if text is None:
-            return False
-        ids = self.encode(text)
-        if ids[: len(tokens)] != tuple(tokens) or not self.seen(text).startswith(self.spell(tokens) + rest):
-            return False
-        following = self.spell(ids[len(tokens) : len(tokens) + 1])
-        return not rest or (len(following) > len(rest) and following.startswith(rest))
+        for ids in self._seen_as(data, tokens, self.encode):
+            following = self.spell(ids[len(tokens) : len(tokens) + 1])
+            if not rest or (len(following) > len(rest) and following.startswith(rest)):
+                return True
+        return False
 
     def following(self, data: bytes, tokens: Sequence[int]) -> int | None:
-        """The token behind ``tokens`` in ``encode`` of the text behind ``data``, if that starts with them.
+        """The token behind ``tokens`` in ``encode`` of a text seen as ``data``, if one starts with them.
 
         Not remembered, unlike ``encode``: masks ask about too many texts.
         """
-        text = self.text_of(data)
-        if text is None:
-            return None
-        ids = self._encode(text)
-        count = len(tokens)
-        if len(ids) <= count or ids[:count] != tuple(tokens) or not self.words[ids[count]]:
-            return None
-        return ids[count] if self.seen(text).startswith(self.spell(ids[: count + 1])) else None
+        for ids in self._seen_as(data, tokens, self._encode):
+            if len(ids) > len(tokens) and self.words[ids[len(tokens)]]:
+                return ids[len(tokens)]
+        return None
 
-    def text_of(self, data: bytes) -> str | None:
-        """The text of which ``data`` is what the tokenizer sees, itself taken as normal; ``None`` if it is none."""
+    def texts_of(self, data: bytes) -> Iterator[str]:
+        """The texts of which ``data`` may be what the tokenizer sees: without its prefix, itself taken as normal."""
         prefix = self.tokenizer.prefix
-        if not data.startswith(prefix):
-            return None
-        swallowed = self._swallows and data.startswith(2 * prefix)
-        try:
-            return data[0 if swallowed else len(prefix) :].decode()
-        except UnicodeDecodeError:
-            return None
+        if data.startswith(prefix):
+            for start in (len(prefix), 0) if self._swallows else (len(prefix),):
+                try:
+                    yield data[start:].decode()
+                except UnicodeDecodeError:
+                    return
+
+    def _seen_as(
+        self, data: bytes, tokens: Sequence[int], encode: Callable[[str], tuple[int, ...]]
+    ) -> Iterator[tuple[int, ...]]:
+        """The encodings that start with ``tokens`` of the texts that are seen as ``data``."""
+        count = len(tokens)
+        for text in self.texts_of(data):
+            ids = encode(text)
+            if ids[:count] == tuple(tokens) and self.seen(text).startswith(self.spell(ids[: count + 1])):
+                yield ids
 
     def may_end(self, tokens: Sequence[int]) -> bool:
         """Whether the tokens are all that ``encode`` makes of their bytes; nothing must be of the prefix alone."""
         data = self.spell(tokens)
-        text = self.text_of(data)
-        return data in (b"", self.tokenizer.prefix) or (text is not None and self.encode(text) == tuple(tokens))
+        if data in (b"", self.tokenizer.prefix):
+            return True
+        return any(self.encode(text) == tuple(tokens) for text in self.texts_of(data))
 
     def _encode(self, text: str) -> tuple[int, ...]:
         return tuple(self.tokenizer.encode(text))

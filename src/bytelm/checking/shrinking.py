@@ -16,12 +16,9 @@ def shrink(judge: Judge, found: Counterexample) -> Counterexample:
     """
     if found.kind == ALLOWED:
         return _fewer_tokens(judge, found)
-    text = judge.text_of(found.data)
-    if text is None:
-        return found
     kind = MISSING if found.kind == REFUSED else found.kind
-    first = _in_text(judge, text, kind)
-    if first is None:
+    text = next((text for text in judge.texts_of(found.data) if _in_text(judge, text, kind) is not None), None)
+    if text is None:
         return found
 
     def still(shorter: str) -> bool:

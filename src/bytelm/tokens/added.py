@@ -20,12 +20,16 @@ class AddedToken(NamedTuple):
         token: its id.
         content: its characters, as they stand in the text seen.
         strips_left, strips_right: whether it swallows the white space before it, behind it.
+        behind: what is put before the text behind it: a space, or nothing.
+        normalized: whether it is looked for in the normalized text, so that its last characters may be joined.
     """
 
     token: int
     content: str
     strips_left: bool = False
     strips_right: bool = False
+    behind: str = ""
+    normalized: bool = False
 
 
 class AddedTokens:
@@ -51,8 +55,8 @@ class AddedTokens:
 
     @property
     def characters(self) -> str:
-        """All characters of added tokens."""
-        return "".join(sorted({char for entry in self.by_id.values() for char in entry.content}))
+        """All characters of added tokens, and of what is put behind them."""
+        return "".join(sorted({char for entry in self.by_id.values() for char in entry.content + entry.behind}))
 
     def read(self, unfinished: Unfinished, char: str) -> Unfinished | None:
         """After one more character that no added token covers; ``None`` if one is completed."""

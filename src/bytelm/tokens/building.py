@@ -66,7 +66,7 @@ class _Parts:
         self._added = AddedTokens(specification.added)
         strips = any(entry.strips_left or entry.strips_right for entry in self._added.by_id.values())
         atoms = [*splitter.atoms, *([r"\s"] if strips else [])]
-        named = self._added.characters + (specification.section_prefix if self._added.by_id else "")
+        named = self._added.characters
         family = specification.family
         self._merges: Merges | None = None
         if isinstance(family, BytePairFamily):
@@ -84,7 +84,7 @@ class _Parts:
             )
         self._automaton: BorderAutomaton | SectionAutomaton = self._section
         if self._added.by_id:
-            self._automaton = SectionAutomaton(self._section, self._classes, self._added, specification.section_prefix)
+            self._automaton = SectionAutomaton(self._section, self._classes, self._added)
             if known is not None:
                 self._automaton.restore(facts["sections"], arrays["sections"])
         spelled = segmenter.reachable.copy()
@@ -93,9 +93,7 @@ class _Parts:
         self._walks = Walks(
             vocabulary, spelled, self._automaton, self._classes, normalization, specification.fallback, spelling
         )
-        self.rule = CanonicalRule(
-            vocabulary, segmenter, self._automaton, self._walks, normalization, frozenset(self._added.by_id)
-        )
+        self.rule = CanonicalRule(vocabulary, segmenter, self._automaton, self._walks, normalization, self._added.by_id)
         if known is not None:
             self.rule.restore({int(state): arrays[f"inside/{state}"] for state in facts["inside"]})
         self.worth_keeping = self._merges is not None and vocabulary.size >= WORTH_KEEPING

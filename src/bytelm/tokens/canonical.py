@@ -8,12 +8,14 @@ They must hold together: where the borders demand a continuation that the segmen
 and does not count (:mod:`bytelm.tokens.liveness`).
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bytelm.tokens.added import AddedToken
 from bytelm.tokens.borders import DEAD
 from bytelm.tokens.liveness import Liveness
 from bytelm.tokens.normalizing import Normalization
@@ -53,7 +55,8 @@ class CanonicalRule:
         automaton: where pre-tokens may end.
         walks: where tokens lead.
         normalization: what happens to characters first.
-        added: the ids of added tokens that text produces; then ``automaton`` is a :class:`SectionAutomaton`.
+        added: the added tokens that text produces, by id, if there are any; then ``automaton`` is a
+            :class:`SectionAutomaton`.
     """
 
     heads_die = True
@@ -65,14 +68,14 @@ class CanonicalRule:
         automaton: Automaton,
         walks: Walks,
         normalization: Normalization,
-        added: frozenset[int] = frozenset(),
+        added: Mapping[int, AddedToken] | None = None,
     ) -> None:
         self.vocabulary = vocabulary
         self._segmenter = segmenter
         self._automaton = automaton
         self._walks = walks
         self._normalization = normalization
-        self._added = added
+        self._added = added or {}
         self._liveness = Liveness(vocabulary, segmenter, automaton, walks)
         self.start: Context = CanonicalContext(frozenset({(segmenter.start, automaton.start)}), b"", "")
         self._advance = lru_cache(maxsize=_STEPS_CACHED)(self._follow)
@@ -107,7 +110,9 @@ class CanonicalRule:
         if token in self._added:
             states = set() if pending else {self._taken(state).get(token, DEAD) for _, state in guesses} - {DEAD}
             after = frozenset((self._segmenter.start, state) for state in states)
-            return CanonicalContext(after, b"", "") if after else None
+            entry = self._added[token]
+            open_end = self._normalization.open_end(entry.content) if entry.normalized else ""
+            return CanonicalContext(after, b"", open_end) if after else None
         spelled = self._walks.spelled(token, pending)
         if spelled is None or not self._normalization.holds(open_end, spelled.text):
             return None

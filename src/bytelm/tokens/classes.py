@@ -31,6 +31,7 @@ class CharacterClasses:
 
     Attributes:
         representatives: one character of each class, by class number; of the impossible ones ``"\\0"``.
+        names: the named character that is the class, by class number; ``""`` for the others.
         plain: for every class the number of the class it would be if no characters were named, int64 ``(n,)``;
             those numbers count from 0 and have ``plain_representatives``.
     """
@@ -43,6 +44,7 @@ class CharacterClasses:
         self._known = np.full(0x110000, -1, dtype=np.int16)
         self.plain_representatives = ["\0"]
         self.representatives = ["\0"]
+        self.names = [""]
         self.plain = [IMPOSSIBLE]
         self._learn(_sample(), [_matches_in_sample(atom) for atom in self._atoms])
         self._learn(self._named, [_matches(atom, self._named) for atom in self._atoms])
@@ -58,6 +60,7 @@ class CharacterClasses:
         classes._by_signature = {bytes.fromhex(key): number for key, number in kept["signatures"].items()}
         classes._known = known
         classes.representatives, classes.plain = kept["representatives"], kept["plain"]
+        classes.names = kept["names"]
         classes.plain_representatives = kept["plain_representatives"]
         return classes
 
@@ -68,6 +71,7 @@ class CharacterClasses:
             "signatures": {key.hex(): number for key, number in self._by_signature.items()},
             "representatives": self.representatives,
             "plain": self.plain,
+            "names": self.names,
             "plain_representatives": self.plain_representatives,
         }, self._known
 
@@ -103,15 +107,16 @@ class CharacterClasses:
             key = signatures[i].tobytes()
             if key not in self._by_signature:
                 self._by_signature[key] = len(self.representatives)
-                self._add(chr(int(codes[first[i]])), len(self.plain_representatives))
+                self._add(chr(int(codes[first[i]])), len(self.plain_representatives), "")
             numbers[i] = self._by_signature[key]
         self._known[codes] = numbers[inverse.reshape(-1)]
 
-    def _add(self, representative: str, plain: int) -> None:
+    def _add(self, representative: str, plain: int, name: str) -> None:
         if plain == len(self.plain_representatives):
             self.plain_representatives.append(representative)
         self.plain.append(plain)
         self.representatives.append(representative)
+        self.names.append(name)
 
     def _set_apart(self) -> None:
         """Give every named character a class of its own."""
@@ -119,7 +124,7 @@ class CharacterClasses:
             found = int(self._known[ord(char)])
             if found != IMPOSSIBLE:
                 self._known[ord(char)] = len(self.representatives)
-                self._add(char, self.plain[found])
+                self._add(char, self.plain[found], char)
 
 
 def _matches(atom: str, text: str) -> NDArray[np.bool_]:

@@ -77,8 +77,9 @@ def read_huggingface(path: Path, size: int | None = None) -> Specification:
     token_bytes = [b""] * (1 + max([*ids.values(), *(entry["id"] for entry in entries)]))
     for name, i in ids.items():
         token_bytes[i] = b"" if i in silent else spelling.of(name)
+    normalization = Normalization(description.get("normalizer"), marked)
     for entry in produced:
-        token_bytes[entry["id"]] = entry["content"].encode()
+        token_bytes[entry["id"]] = _pattern(entry, normalization).encode()
     facts = {
         "kind": _describe(kind, description),
         "description": {name: description.get(name) for name in ("normalizer", "pre_tokenizer")},
@@ -110,6 +111,7 @@ def _specify(path: Path, facts: Mapping[str, Any], token_bytes: tuple[bytes, ...
     normalization = Normalization(facts["description"]["normalizer"], facts["marked"])
     produced = [entry for entry in facts["entries"] if entry["id"] in set(facts["produced"])]
     fallback = facts["fallback"]
+    behind = section_prefix(pre_tokenizer, normalization)
     return Specification(
         kind=facts["kind"],
         token_bytes=token_bytes,
@@ -120,10 +122,10 @@ def _specify(path: Path, facts: Mapping[str, Any], token_bytes: tuple[bytes, ...
         encoder=partial(LibraryEncoder, path),
         entries=tuple(facts["entries"]),
         normalizer=facts["description"]["normalizer"],
-        added=tuple(AddedToken(e["id"], e["content"], e["lstrip"], e["rstrip"]) for e in produced),
+        added=tuple(_added_token(entry, normalization, behind) for entry in produced),
         fallback=ByteFallback(frozenset(fallback[0]), frozenset(fallback[1])) if fallback is not None else None,
         prefix=text_prefix(pre_tokenizer, normalization),
-        section_prefix=section_prefix(pre_tokenizer, normalization),
+        section_prefix=behind,
         named=facts["named"],
         facts={**facts, "family": [family.atoms, family.ignore_merges]} if isinstance(family, BytePairFamily) else None,
     )
@@ -208,6 +210,19 @@ def _is_marked(description: Mapping[str, Any], kind: str) -> bool:
 def _is_produced(entry: Mapping[str, Any], ids: Mapping[str, int], marked: bool) -> bool:
     """Whether texts produce an added token: not if it is written with a mark that no text seen has."""
     return not (marked and SPACE_MARK in entry["content"] and entry["content"] in ids)
+
+
+def _pattern(entry: Mapping[str, Any], normalization: Normalization) -> str:
+    """What of the text seen an added token stands for."""
+    content: str = entry["content"]
+    return normalization.prepended + normalization.seen(content) if entry["normalized"] else content
+
+
+def _added_token(entry: Mapping[str, Any], normalization: Normalization, prefix: str) -> AddedToken:
+    # Those looked for in the normalized text are cut out of it behind the normalizer, which puts nothing there again.
+    behind = prefix.removesuffix(normalization.prepended) if entry["normalized"] else prefix
+    pattern = _pattern(entry, normalization)
+    return AddedToken(entry["id"], pattern, entry["lstrip"], entry["rstrip"], behind, entry["normalized"])
 
 
 def _unknown(model: Mapping[str, Any], ids: Mapping[str, int]) -> set[int]:

@@ -42,6 +42,7 @@ class Normalization:
     Attributes:
         prepended: what it puts before every text, as bytes of the text seen.
         patterns: the parts that replace patterns.
+        marks: whether it is the normalizer that writes U+2581 for spaces.
     """
 
     def __init__(self, description: dict[str, Any] | None, marked: bool) -> None:
@@ -51,6 +52,7 @@ class Normalization:
         self.prepended = "".join(part["prepend"] for part in parts if part["type"] == "Prepend")
         self.prepended = self.prepended.replace(SPACE_MARK, " ") if marked else self.prepended
         kept = [part for part in parts if not _marks_spaces(part)]
+        self.marks = len(kept) < len(parts)
         self.patterns = [part for part in kept if part["type"] in _PATTERNED]
         local = [part for part in kept if part["type"] in _LOCAL]
         self._whole = _changer([part for part in parts if part["type"] != "Prepend"])

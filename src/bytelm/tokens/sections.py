@@ -20,14 +20,14 @@ class _Place(NamedTuple):
     Attributes:
         inner: the state of the section's own automaton.
         unfinished: the added tokens that must not be completed.
-        fresh: whether the section begins here, so that what is put before every section comes first.
+        due: what is put before the text of a section that begins here.
         stripped: whether white space at this place has been swallowed by the added token before it.
         spaced: whether white space stands just before.
     """
 
     inner: int
     unfinished: Unfinished
-    fresh: bool = False
+    due: str = ""
     stripped: bool = False
     spaced: bool = False
 
@@ -39,22 +39,20 @@ class SectionAutomaton:
         inner: the automaton of one section.
         classes: the classes of characters, with those of added tokens named.
         added: the added tokens.
-        prefix: what stands before every section behind an added token: a space, or nothing.
 
     Attributes:
         start, at_border, may_end: as of the inner automaton.
     """
 
-    def __init__(self, inner: BorderAutomaton, classes: CharacterClasses, added: AddedTokens, prefix: str) -> None:
-        self._prepare(inner, classes, added, prefix)
+    def __init__(self, inner: BorderAutomaton, classes: CharacterClasses, added: AddedTokens) -> None:
+        self._prepare(inner, classes, added)
         self._table = np.full((16, 2, len(classes.representatives) + 16), UNKNOWN, dtype=np.int32)
         self.start = self._state(_Place(inner.start, frozenset()))
 
-    def _prepare(self, inner: BorderAutomaton, classes: CharacterClasses, added: AddedTokens, prefix: str) -> None:
+    def _prepare(self, inner: BorderAutomaton, classes: CharacterClasses, added: AddedTokens) -> None:
         self._inner = inner
         self._classes = classes
         self._added = added
-        self._prefix = prefix
         self._strips_left = any(entry.strips_left for entry in added.by_id.values())
         self._ids: dict[_Place, int] = {}
         self._places: list[_Place] = []
@@ -112,20 +110,20 @@ class SectionAutomaton:
         unfinished = self._added.take(place.unfinished, token)
         if not self.may_end[state] or unfinished is None or (entry.strips_left and place.spaced):
             return DEAD
-        return self._state(_Place(self._inner.start, unfinished, bool(self._prefix), entry.strips_right))
+        return self._state(_Place(self._inner.start, unfinished, entry.behind, entry.strips_right))
 
     def _follow(self, place: _Place, character_class: int, border: bool) -> int:
-        char = self._classes.representatives[character_class]
-        if place.fresh and char != self._prefix:
+        name, space = self._classes.names[character_class], _is_space(self._classes.representatives[character_class])
+        if place.due and name != place.due:
             return DEAD
-        if place.stripped and not place.fresh and _is_space(char):
+        if place.stripped and not place.due and space:
             return DEAD
         inner = self._inner.step(place.inner, self._classes.plain[character_class], border)
-        unfinished = place.unfinished if place.fresh else self._added.read(place.unfinished, char)
+        unfinished = place.unfinished if place.due else self._added.read(place.unfinished, name)
         if inner == DEAD or unfinished is None:
             return DEAD
         return self._state(
-            _Place(inner, unfinished, False, place.stripped and place.fresh, self._strips_left and _is_space(char))
+            _Place(inner, unfinished, "", place.stripped and bool(place.due), self._strips_left and space)
         )
 
     def _state(self, place: _Place) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from bytelm.tokens.normalizing import Normalization, parts_of
+from bytelm.tokens.normalizing import SPACE_MARK, Normalization, parts_of
 from bytelm.tokens.patterns import literal, pattern_atoms
 
 GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -26,6 +26,7 @@ _ATOMS: dict[str, list[str]] = {
     "Punctuation": _PUNCTUATION,
     "BertPreTokenizer": [r"\s", *_PUNCTUATION, _CHINESE],
     "WhitespaceSplit": [r"\s"],
+    "Metaspace": [" "],
 }
 """What the parts without a pattern distinguish."""
 
@@ -43,6 +44,7 @@ class Splitter:
         pieces: the spans of the pre-tokens of a text, in characters; ``None`` if texts are not cut.
         seen: what the normalizer's patterns make of a text; a text that it changes is never seen.
         prefix: what stands before every text, and is not shown to ``seen``.
+        swallowed: whether that is put only before texts that do not begin with it.
         words: whether every pre-token has one space before it that ``pieces`` leave out.
     """
 
@@ -52,12 +54,14 @@ class Splitter:
         pieces: Callable[[str], Sequence[Piece]] | None = None,
         seen: Callable[[str], str] | None = None,
         prefix: str = "",
+        swallowed: bool = False,
         words: bool = False,
     ) -> None:
         self.atoms = tuple(dict.fromkeys(atoms))
         self._pieces = pieces
         self._seen = seen
         self._prefix = prefix
+        self._swallowed = swallowed
         self._words = words
 
     def pieces(self, text: str) -> Sequence[Piece]:
@@ -71,6 +75,7 @@ class Splitter:
         """
         if self._seen is not None:
             given = text.removeprefix(self._prefix)
+            given = text if self._swallowed and given.startswith(self._prefix) else given
             if self._seen(given) != given:
                 return None
         if not text:
@@ -100,22 +105,26 @@ def splitter_of(
     atoms = [atom for part in (*cutting, *patterns) for atom in _atoms_of_part(part)]
     seen = normalization.replaced if patterns else None
     prefix = text_prefix(description, normalization)
+    swallowed = prefix != normalization.prepended
     if not cutting:
-        return Splitter(atoms, None, seen, prefix)
-    return Splitter(
-        [" ", *atoms] if words else atoms, _asker(cutting, normalizer if words else None), seen, prefix, words
-    )
+        return Splitter(atoms, None, seen, prefix, swallowed)
+    cut = _asker(cutting, normalizer if words else None)
+    if normalization.marks and not words:
+        return Splitter([" ", *atoms], lambda text: cut(text.replace(" ", SPACE_MARK)), seen, prefix, swallowed)
+    return Splitter([" ", *atoms] if words else atoms, cut, seen, prefix, swallowed, words)
 
 
 def text_prefix(description: dict[str, Any] | None, normalization: Normalization) -> str:
     """What the tokenizer puts before every text, in characters of the text seen."""
-    prefix = normalization.prepended
-    for part in parts_of(description, "pretokenizers"):
-        if part["type"] == "ByteLevel" and part.get("add_prefix_space", True):
-            prefix += " "
-        if part["type"] == "BertPreTokenizer" or (part["type"] == "Metaspace" and _scheme(part) != "never"):
-            prefix += " "
-    return prefix
+    if normalization.prepended.startswith(" "):
+        return normalization.prepended
+    spaced = any(
+        (part["type"] == "ByteLevel" and part.get("add_prefix_space", True))
+        or (part["type"] == "Metaspace" and _scheme(part) != "never")
+        or part["type"] == "BertPreTokenizer"
+        for part in parts_of(description, "pretokenizers")
+    )
+    return (" " if spaced else "") + normalization.prepended
 
 
 def text_seen(description: dict[str, Any] | None, normalization: Normalization, text: str) -> str:
@@ -171,7 +180,7 @@ def _cut(part: dict[str, Any]) -> list[dict[str, Any]]:
     if kind == "ByteLevel":
         return [_split({"Regex": GPT2_PATTERN})] if part.get("use_regex", True) else []
     if kind == "Metaspace":
-        return [_split({"String": " "}, "MergedWithNext")] if part.get("split", True) else []
+        return [{**part, "prepend_scheme": "never"}] if part.get("split", True) else []
     if (kind == "Split" and part["behavior"] != "Removed") or kind in ("Digits", "Punctuation"):
         return [part]
     raise ValueError(
@@ -193,8 +202,8 @@ def _words_parts(parts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     )
 
 
-def _split(pattern: dict[str, str], behavior: str = "Isolated") -> dict[str, Any]:
-    return {"type": "Split", "pattern": pattern, "behavior": behavior, "invert": False}
+def _split(pattern: dict[str, str]) -> dict[str, Any]:
+    return {"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": False}
 
 
 def _asker(parts: list[dict[str, Any]], normalizer: Any) -> Callable[[str], list[Piece]]:
