@@ -8,7 +8,7 @@ import pytest
 
 from bytelm.cli.main import build_parser, main
 
-MODEL = "--begin --device --dtype --model --segmentation --tolerance"
+MODEL = "--begin --device --dtype --method --model --prune --segmentation --tolerance --width"
 COMMANDS = {
     "generate": (
         f"PROMPT --file --echo --json --raw --max-bytes --seed --stop --temperature --top-k --top-p --min-p {MODEL}"
@@ -38,8 +38,11 @@ DEFAULTS: dict[str, dict[str, object]] = {
 }
 MODEL_DEFAULTS: dict[str, object] = {
     "model": None,
-    "segmentation": "canonical",
+    "segmentation": None,
     "tolerance": None,
+    "method": "exact",
+    "width": None,
+    "prune": None,
     "dtype": None,
     "device": None,
     "begin": None,

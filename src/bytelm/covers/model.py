@@ -7,6 +7,7 @@ import numpy as np
 from bytelm.covers.greedy import COARSE, greedy_symbols
 from bytelm.covers.scoring import score_text
 from bytelm.covers.state import CoverState, begin
+from bytelm.covers.stepping import score_by_steps
 from bytelm.covers.weighing import Weigher
 from bytelm.engines.protocol import Effort, TokenModel
 from bytelm.heads import Head
@@ -94,12 +95,4 @@ class TokenizedLM(ByteLM[CoverState]):
     def _score_one(self, text: bytes, progress: Progress | None) -> FloatArray:
         if self._weigher.rule.heads_die:
             return score_text(self._weigher, self.tolerance, self._prefix, text, progress)
-        state = begin(self._weigher, self.tolerance, self._prefix)
-        scores = np.empty(len(text))
-        for i in range(len(text)):
-            after = state.advance(text[i : i + 1])
-            scores[i] = after.logprob - state.logprob
-            state = after
-            if progress is not None:
-                progress(i + 1, len(text))
-        return scores
+        return score_by_steps(begin(self._weigher, self.tolerance, self._prefix), text, progress)
