@@ -4,15 +4,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from bytelm.covers.estimating import Estimate, estimate
 from bytelm.covers.greedy import COARSE, greedy_symbols
 from bytelm.covers.scoring import score_text
 from bytelm.covers.state import CoverState, begin
 from bytelm.covers.stepping import score_by_steps
 from bytelm.covers.weighing import Weigher
+from bytelm.decoding.checks import check_whole
 from bytelm.engines.protocol import Effort, TokenModel
 from bytelm.heads import Head
 from bytelm.model import ByteLM, Progress
-from bytelm.protocol import FloatArray, Text
+from bytelm.protocol import FloatArray, Text, as_bytes
 from bytelm.tokens.rules import Rule
 from bytelm.tokens.tokenizer import Tokenizer
 
@@ -88,6 +90,28 @@ class TokenizedLM(ByteLM[CoverState]):
         if not self._weigher.rule.heads_die:
             return super().greedy(prompt)
         return greedy_symbols(begin(self._weigher, COARSE, self._prefix).advance(prompt))
+
+    def estimate_logprob(self, text: Text, *, samples: int = 16, width: int = 32, seed: int = 0) -> Estimate:
+        """An unbiased estimate of the probability that a text begins so, by drawing segmentations of it.
+
+        It is of the same byte model as ``score``, and no tolerance limits it: where ``segmentation="all"`` drops mass,
+        it tells how much.
+
+        Args:
+            text: one text.
+            samples: how many independent samples; four times as many halve the standard error.
+            width: how many segmentations each sample follows side by side; long texts need more.
+            seed: of the lots.
+
+        Raises:
+            ValueError: there are fewer than 2 samples, the width is 0, or the seed is negative.
+        """
+        check_whole("samples", samples, "how many independent samples to draw")
+        check_whole("width", width, "how many segmentations each sample follows")
+        check_whole("seed", seed, "the start of the random draws")
+        if samples < 2 or width < 1:
+            raise ValueError(f"an estimate takes samples >= 2 and width >= 1, got {samples} and {width}")
+        return estimate(self._weigher, self._prefix, as_bytes(text), samples, width, np.random.default_rng(seed))
 
     def _prefill_one(self, prompt: bytes) -> CoverState:
         return begin(self._weigher, self.tolerance, self._prefix).advance(prompt)
