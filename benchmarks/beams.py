@@ -22,8 +22,8 @@ MODELS = ("stories260K", "pycode-bpe4k")
 NOTES = [
     "off: the score of a whole text less its exact value, nats, the worst of the texts. float32 alone moves it by some "
     "1e-5 for every hundred bytes.",
-    "canonical T and all T: the segmentation to tolerance T. beam W, S: the fixed beam of width W, without shares up to "
-    "S. Canonical scoring packs a whole text into a few passes; the others advance byte by byte.",
+    "canonical T and all T: the segmentation to tolerance T. beam W, S: the fixed beam of width W, without shares up "
+    "to S. Canonical scoring packs a whole text into a few passes; the others advance byte by byte.",
     "exact: what stands for the exact value of each. estimate: how far above that of 'all' drawn segmentations find a "
     "text, with their standard error.",
     "heads: distributions that the token model was asked for. dropped: the posterior mass given up, as the states say.",
