@@ -24,8 +24,8 @@ NOTES = [
     "1e-5 for every hundred bytes.",
     "canonical T and all T: the segmentation to tolerance T. beam W, S: the fixed beam of width W, without shares up "
     "to S. Canonical scoring packs a whole text into a few passes; the others advance byte by byte.",
-    "exact: what stands for the exact value of each. estimate: how far above that of 'all' drawn segmentations find a "
-    "text, with their standard error.",
+    "exact: what stands for the exact value of each; that of 'all' is an unbiased estimate with a standard error, as no "
+    "tolerance can be small enough on every text.",
     "heads: distributions that the token model was asked for. dropped: the posterior mass given up, as the states say.",
     "at_equal_error: for each family the row with the fewest heads that is off by no more than so many nats.",
 ]
@@ -80,18 +80,18 @@ def table(result: Json) -> Iterator[str]:
     for name, model in result["models"].items():
         yield ""
         yield f"{name}: {model['bytes']} bytes of {model['text']}"
-        yield f"{'':<16}{'bytes/s':>9}{'heads/B':>9}{'passes/B':>10}{'off, nats':>12}{'worst byte':>12}{'dropped':>10}"
+        yield f"{'':<16}{'bytes/s':>9}{'heads/B':>9}{'passes/B':>10}{'off, nats':>12}{'dropped':>10}"
         for label, row in model["rows"].items():
             per = row["per_byte"]
             yield (
                 f"{label:<16}{row['bytes_per_second']['median']:>9.0f}{per['heads']:>9.2f}{per['passes']:>10.3f}"
-                f"{row['worst_text']:>12.2g}{row['worst_byte']:>12.2g}{max(row['dropped']):>10.1g}"
+                f"{row['worst_text']:>12.2g}{max(row['dropped']):>10.1g}"
             )
         for level, best in model["at_equal_error"].items():
             chosen = ", ".join(f"{family}: {label or 'none'}" for family, label in best.items())
             yield f"at most {level} nats off: {chosen}"
-        for found in model["estimate"]:
-            yield f"estimate: {found['above_reference']:+.2g} ± {found['standard_error']:.2g} nats from all, exact"
+        sure = max(model["exact"]["all"]["standard_errors"])
+        yield f"standard error of the exact value of all: {sure:.2g} nats"
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
