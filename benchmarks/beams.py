@@ -24,8 +24,8 @@ NOTES = [
     "1e-5 for every hundred bytes.",
     "canonical T and all T: the segmentation to tolerance T. beam W, S: the fixed beam of width W, without shares up "
     "to S. Canonical scoring packs a whole text into a few passes; the others advance byte by byte.",
-    "exact: what stands for the exact value of each; that of 'all' is an unbiased estimate with a standard error, as no "
-    "tolerance can be small enough on every text.",
+    "exact: what stands for the exact value of each; that of 'all' is an unbiased estimate with a standard error: no "
+    "tolerance is fine enough on every text.",
     "heads: distributions that the token model was asked for. dropped: the posterior mass given up, as the states say.",
     "at_equal_error: for each family the row with the fewest heads that is off by no more than so many nats.",
 ]
