@@ -10,11 +10,12 @@ The table goes to standard output, progress to standard error. Rivals are quoted
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from measuring import rivals
 from measuring.rounds import Json
+from measuring.running import one_quiet_thread, present, saying
 from measuring.subjects import QUICK, SUBJECTS, Subject, Workload
 from measuring.surroundings import ROOT, load_average, surroundings
 from measuring.table import table
@@ -59,47 +60,20 @@ def run(names: Sequence[str], shared: Path, work: Workload) -> Json:
     """
     left_out: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="bytelm-speed-") as scratch:
-        subjects = list(_present(names, shared, Path(scratch), left_out))
+        subjects = list(present(names, shared, Path(scratch), left_out))
         if not subjects:
             raise FileNotFoundError("; ".join(left_out.values()) + "; name other --models, or --shared PATH")
-        _one_quiet_thread()
+        one_quiet_thread()
         result: Json = {**surroundings(), "workload": vars(work), "notes": NOTES, "left_out": left_out}
         result["models"] = {subject.name: _measured(subject, work) for subject in subjects}
     result["machine"]["load_after"] = load_average()
     return result | {"rivals": rivals.quoted()}
 
 
-def _present(names: Sequence[str], shared: Path, scratch: Path, left_out: dict[str, str]) -> Iterator[Subject]:
-    """The models that are there; the others are named in ``left_out`` (mutates it)."""
-    for name in dict.fromkeys(names):
-        try:
-            yield SUBJECTS[name](shared, scratch)
-        except FileNotFoundError as error:
-            left_out[name] = str(error)
-
-
-def _one_quiet_thread() -> None:
-    import torch
-    from transformers.utils import logging
-
-    torch.set_num_threads(1)
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-
-
 def _measured(subject: Subject, work: Workload) -> Json:
     from measuring.tasks import measure
 
-    in_place = sys.stderr.isatty()
-
-    def say(text: str) -> None:
-        line = f"{subject.name}: {text}"
-        print(f"\r\x1b[K{line}" if in_place else line, end="" if in_place else "\n", file=sys.stderr, flush=True)
-
-    measured = measure(subject, work, say)
-    if in_place:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-    return measured
+    return saying(subject.name, lambda say: measure(subject, work, say))
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -308,3 +308,30 @@ def test_bundled_models(name: str | None) -> None:
     assert model.prefill(b"    for i in ran").top(1)[0][0] == b"g"
     assert model.bits_per_byte(b"for i in range(10):\n    print(i)\n") < 4
     assert len(model.generate(b"def add(a, b):\n    ret", max_bytes=8)) == 8
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"method": "quick"}, "unknown method 'quick'; choose one of exact, beam"),
+        ({"width": 5}, 'the exact method takes no width: leave that out, or use method="beam"'),
+        ({"width": 5, "prune": 0.1}, "the exact method takes no width and no prune"),
+        (
+            {"method": "beam", "segmentation": "all"},
+            "the beam method takes no segmentation: leave that out, or use met",
+        ),
+        ({"method": "beam", "tolerance": 0.1}, "the beam method takes no tolerance"),
+        ({"method": "beam", "width": 0}, "width is how many hypotheses the beam keeps"),
+    ],
+)
+def test_options_of_the_other_method(options: dict[str, Any], complaint: str, checkpoint: Path) -> None:
+    with pytest.raises(ValueError, match=complaint) as error:
+        load(checkpoint, **options)
+    check_one_line(error)
+
+
+def test_the_beam(checkpoint: Path) -> None:
+    model = bytelm.load(checkpoint, method="beam", device="cpu")
+    assert len(model.generate(b"a", max_bytes=4)) <= 4
+    assert 1 <= len(model.prefill(b"a a").covers()) <= 10
+    assert model.continue_tokens(b"a", max_bytes=3) == load(checkpoint).continue_tokens(b"a", max_bytes=3)

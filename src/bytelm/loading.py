@@ -1,11 +1,12 @@
 """Loading a model from a directory, a hub id, or the package itself. No code of a checkpoint is ever run."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, overload
 
+from bytelm.covers.beam_model import FixedBeamLM
 from bytelm.covers.model import TokenizedLM
 from bytelm.tokens.tokenizer import Tokenizer
 
@@ -17,6 +18,7 @@ BUNDLED = ("code", "code-sp")
 """The models in the package, the default first; ``load("bundled:code-sp")`` names one."""
 
 SEGMENTATIONS = ("canonical", "all")
+METHODS = ("exact", "beam")
 DTYPES = ("float32", "bfloat16", "float16")
 
 _FILES = ["*.json", "*.safetensors", "*.bin", "*.model", "*.txt", "*.jinja"]
@@ -25,22 +27,60 @@ _FILES = ["*.json", "*.safetensors", "*.bin", "*.model", "*.txt", "*.jinja"]
 _DEFAULT_TOLERANCE = {"canonical": 1e-6, "all": 1e-4}
 
 
+@overload
 def load(
     path: str | Path | None = None,
     *,
-    segmentation: str = "canonical",
+    segmentation: str | None = None,
     tolerance: float | None = None,
+    method: Literal["exact"] = "exact",
+    width: None = None,
+    prune: None = None,
     begin: Sequence[int] | int | None = None,
     dtype: str | None = None,
     device: str | None = None,
-) -> TokenizedLM:
+) -> TokenizedLM: ...
+
+
+@overload
+def load(
+    path: str | Path | None = None,
+    *,
+    segmentation: None = None,
+    tolerance: None = None,
+    method: Literal["beam"],
+    width: int | None = None,
+    prune: float | None = None,
+    begin: Sequence[int] | int | None = None,
+    dtype: str | None = None,
+    device: str | None = None,
+) -> FixedBeamLM: ...
+
+
+def load(
+    path: str | Path | None = None,
+    *,
+    segmentation: str | None = None,
+    tolerance: float | None = None,
+    method: str = "exact",
+    width: int | None = None,
+    prune: float | None = None,
+    begin: Sequence[int] | int | None = None,
+    dtype: str | None = None,
+    device: str | None = None,
+) -> TokenizedLM | FixedBeamLM:
     """Load a causal language model as a byte model.
 
     Args:
         path: a directory in Hugging Face form, a hub id, ``"bundled:NAME"``, or nothing for the bundled model.
-        segmentation: ``"canonical"`` for the token sequences that the tokenizer itself produces, ``"all"`` for all.
+        segmentation: ``"canonical"`` for the token sequences that the tokenizer itself produces (the default),
+            ``"all"`` for all.
         tolerance: the part of the probability that may be left unknown, certified for ``"canonical"``; 1e-6 there
             by default, 1e-4 for ``"all"``.
+        method: ``"exact"``, or ``"beam"`` for the beam of genlm-bytes: all token sequences, followed by a fixed number
+            of hypotheses, with nothing renormalised and no certificate.
+        width: how many hypotheses the beam keeps, 5 by default.
+        prune: the share of the mass that a hypothesis of the beam must exceed, 0.05 by default.
         begin: the id or ids that every text begins with; by default the begin token that the tokenizer names, else its
             end token.
         dtype: ``"float32"``, ``"bfloat16"`` or ``"float16"``; by default float32 on a CPU and the checkpoint's own
@@ -51,6 +91,9 @@ def load(
         FileNotFoundError: there is no such directory or file.
         ValueError: an unknown option, or a model that cannot be used.
     """
+    _check_method(method, {"width": width, "prune": prune}, {"segmentation": segmentation, "tolerance": tolerance})
+    if segmentation is None:
+        segmentation = "canonical" if method == "exact" else "all"
     if segmentation not in SEGMENTATIONS:
         raise ValueError(f"unknown segmentation {segmentation!r}; choose one of {', '.join(SEGMENTATIONS)}")
     if dtype is not None and dtype not in DTYPES:
@@ -70,7 +113,10 @@ def load(
     ends = tuple(dict.fromkeys(token for token in _end_tokens(network, viewed) if 0 <= token < size))
     begins = _begin_tokens(begin, viewed, size)
     engine = token_model(network, begins)
-    return TokenizedLM(engine, rule, ends, tolerance, viewed.prefix, viewed, begins)
+    exact = TokenizedLM(engine, rule, ends, tolerance, viewed.prefix, viewed, begins)
+    if method == "exact":
+        return exact
+    return FixedBeamLM(exact, 5 if width is None else width, 0.05 if prune is None else prune)
 
 
 def tokenizer(path: str | Path | None = None) -> Tokenizer:
@@ -98,6 +144,16 @@ def resolve(path: str | Path | None) -> Path:
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise FileNotFoundError(f"no such model directory: {name}")
     return _snapshot(name)
+
+
+def _check_method(method: str, of_beam: Mapping[str, object], of_exact: Mapping[str, object]) -> None:
+    """Refuse options that the method does not have; ``None`` is an option that was not given."""
+    if method not in METHODS:
+        raise ValueError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}")
+    foreign, advice = (of_beam, 'method="beam"') if method == "exact" else (of_exact, 'method="exact"')
+    given = [name for name, value in foreign.items() if value is not None]
+    if given:
+        raise ValueError(f"the {method} method takes no {' and no '.join(given)}: leave that out, or use {advice}")
 
 
 def _bundled(name: str) -> Path:

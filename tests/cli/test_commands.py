@@ -93,9 +93,12 @@ def test_options_reach_the_loader(loading: FakeLoading, capsysbinary: Capture) -
     output(capsysbinary, "generate", "x")
     options = "--model m --segmentation all --tolerance 0.1 --dtype float32 --device cpu --begin 0 --begin 5"
     output(capsysbinary, "next", "x", *options.split())
-    plain = {"segmentation": "canonical", "tolerance": None, "begin": None, "dtype": None, "device": None}
+    output(capsysbinary, "next", "x", "--method", "beam", "--width", "3", "--prune", "0.2")
+    plain = dict.fromkeys(("path", "segmentation", "tolerance", "width", "prune", "begin", "dtype", "device"))
     named = {"segmentation": "all", "tolerance": 0.1, "begin": [0, 5], "dtype": "float32", "device": "cpu"}
-    assert loading.calls == [{"path": None, **plain}, {"path": "m", **named}]
+    beam = {"method": "beam", "width": 3, "prune": 0.2}
+    exact = plain | {"method": "exact"}
+    assert loading.calls == [exact, exact | {"path": "m", **named}, plain | beam]
 
 
 @pytest.mark.usefixtures("loading")

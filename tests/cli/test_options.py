@@ -9,7 +9,7 @@ import pytest
 from bytelm.cli.main import build_parser, main
 
 NETWORK = "--begin --device --dtype --model"
-MODEL = f"{NETWORK} --segmentation --tolerance"
+MODEL = f"{NETWORK} --method --prune --segmentation --tolerance --width"
 COMMANDS = {
     "generate": (
         "PROMPT --file --chat --messages --special --echo --json --raw "
@@ -55,8 +55,11 @@ DEFAULTS: dict[str, dict[str, object]] = {
 }
 MODEL_DEFAULTS: dict[str, object] = {
     "model": None,
-    "segmentation": "canonical",
+    "segmentation": None,
     "tolerance": None,
+    "method": "exact",
+    "width": None,
+    "prune": None,
     "dtype": None,
     "device": None,
     "begin": None,

@@ -96,7 +96,6 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--segmentation",
         choices=("canonical", "all"),
-        default="canonical",
         help="count what the tokenizer itself can produce, or every token sequence (default: canonical)",
     )
     group.add_argument(
@@ -105,17 +104,31 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         help="part of the probability that may stay unknown; 0 asks the model all (default: 1e-6; 1e-4 for all)",
     )
+    group.add_argument(
+        "--method",
+        choices=("exact", "beam"),
+        default="exact",
+        help="the segmentation to the tolerance, or the fixed beam of genlm-bytes over every token sequence",
+    )
+    group.add_argument("--width", type=int, metavar="N", help="hypotheses that the beam keeps (default: 5)")
+    group.add_argument(
+        "--prune", type=float, metavar="X", help="share that a hypothesis of the beam must exceed (default: 0.05)"
+    )
 
 
 def open_model(arguments: argparse.Namespace) -> LoadedModel:
     """Load the model that the options name."""
     from bytelm.loading import load  # not before it is needed: it brings torch, and --help is to be instant
 
-    return load(
+    model: LoadedModel = load(
         arguments.model,
         segmentation=arguments.segmentation,
         tolerance=arguments.tolerance,
+        method=arguments.method,
+        width=arguments.width,
+        prune=arguments.prune,
         begin=arguments.begin,
         dtype=arguments.dtype,
         device=arguments.device,
     )
+    return model

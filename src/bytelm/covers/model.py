@@ -6,17 +6,20 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from bytelm.chats import Message, render_chat
+from bytelm.covers.estimating import Estimate, estimate
 from bytelm.covers.greedy import COARSE, greedy_symbols
 from bytelm.covers.opening import Opening, open_prompt
 from bytelm.covers.scoring import score_text
 from bytelm.covers.state import CoverState, begin
+from bytelm.covers.stepping import score_by_steps
 from bytelm.covers.weighing import Weigher, log
+from bytelm.decoding.checks import check_whole
 from bytelm.decoding.texts import Texts
 from bytelm.engines.protocol import Effort, TokenModel
 from bytelm.heads import Head
 from bytelm.model import ByteLM, Progress
 from bytelm.prompts import Prompt, Text, as_prompt
-from bytelm.protocol import FloatArray
+from bytelm.protocol import FloatArray, as_bytes
 from bytelm.tokens.lattice import TextHead
 from bytelm.tokens.rules import Rule
 from bytelm.tokens.tokenizer import Tokenizer
@@ -183,6 +186,28 @@ class TokenizedLM(ByteLM[CoverState]):
         opening = self._opening(prompt)
         return begin(self._weigher, tolerance, opening.prefix, opening.head).advance(opening.text)
 
+    def estimate_logprob(self, text: Text, *, samples: int = 16, width: int = 32, seed: int = 0) -> Estimate:
+        """An unbiased estimate of the probability that a text begins so, by drawing segmentations of it.
+
+        It is of the same byte model as ``score``, and no tolerance limits it: where ``segmentation="all"`` drops mass,
+        it tells how much.
+
+        Args:
+            text: one text.
+            samples: how many independent samples; four times as many halve the standard error.
+            width: how many segmentations each sample follows side by side; long texts need more.
+            seed: of the lots.
+
+        Raises:
+            ValueError: there are fewer than 2 samples, the width is 0, or the seed is negative.
+        """
+        check_whole("samples", samples, "how many independent samples to draw")
+        check_whole("width", width, "how many segmentations each sample follows")
+        check_whole("seed", seed, "the start of the random draws")
+        if samples < 2 or width < 1:
+            raise ValueError(f"an estimate takes samples >= 2 and width >= 1, got {samples} and {width}")
+        return estimate(self._weigher, self._prefix, as_bytes(text), samples, width, np.random.default_rng(seed))
+
     def _prefill_one(self, prompt: bytes) -> CoverState:
         return self._state_after(prompt, self.tolerance)
 
@@ -199,12 +224,4 @@ class TokenizedLM(ByteLM[CoverState]):
         head, prefix, text = opening
         if self._weigher.rule.heads_die:
             return score_text(self._weigher, self.tolerance, prefix, text, progress, head)
-        state = begin(self._weigher, self.tolerance, prefix, head)
-        scores = np.empty(len(text))
-        for i in range(len(text)):
-            after = state.advance(text[i : i + 1])
-            scores[i] = after.logprob - state.logprob
-            state = after
-            if progress is not None:
-                progress(i + 1, len(text))
-        return scores
+        return score_by_steps(begin(self._weigher, self.tolerance, prefix, head), text, progress)

@@ -112,10 +112,9 @@ def _plant(cursors: Iterable[Cursor], weights: Weights, weigher: Weigher) -> _Fo
 
 
 def _heavy(pending: Mapping[TextHead, float], logmass: float, tolerance: float) -> list[TextHead]:
-    """The pending heads to evaluate; what is left over weighs at most ``tolerance`` times what is known."""
+    """The heaviest of the pending heads; what is left over weighs at most ``tolerance`` times what is known."""
     if tolerance == 0:
         return [head for head, weight in pending.items() if weight > -np.inf]
-    if not pending:
-        return []
-    limit = logmass + np.log(tolerance / len(pending))
-    return [head for head, weight in pending.items() if weight > limit]
+    rising = sorted(pending, key=lambda head: pending[head])
+    together = np.logaddexp.accumulate([pending[head] for head in rising])
+    return rising[int(np.searchsorted(together, logmass + np.log(tolerance), side="right")) :]
