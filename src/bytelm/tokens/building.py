@@ -66,7 +66,10 @@ class _Parts:
         self._added = AddedTokens(specification.added)
         strips = any(entry.strips_left or entry.strips_right for entry in self._added.by_id.values())
         atoms = [*splitter.atoms, *([r"\s"] if strips else [])]
-        named = self._added.characters
+        # Added tokens that are looked for in the normalized text find there what the normalizer puts before it.
+        swallows, normalized = specification.swallows, all(entry.normalized for entry in self._added.by_id.values())
+        due = specification.prefix if swallows or not normalized else ""
+        named = self._added.characters + due if self._added.by_id else ""
         family = specification.family
         self._merges: Merges | None = None
         if isinstance(family, BytePairFamily):
@@ -84,7 +87,7 @@ class _Parts:
             )
         self._automaton: BorderAutomaton | SectionAutomaton = self._section
         if self._added.by_id:
-            self._automaton = SectionAutomaton(self._section, self._classes, self._added)
+            self._automaton = SectionAutomaton(self._section, self._classes, self._added, due, swallows)
             if known is not None:
                 self._automaton.restore(facts["sections"], arrays["sections"])
         spelled = segmenter.reachable.copy()

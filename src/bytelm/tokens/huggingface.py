@@ -67,7 +67,9 @@ def read_huggingface(path: Path, size: int | None = None) -> Specification:
     if kind not in KINDS:
         raise ValueError(f"{path} holds a {kind} tokenizer; bytelm reads {', '.join(KINDS[:-1])} and {KINDS[-1]}")
     ids = _ids(model["vocab"])
-    entries = [entry for entry in description.get("added_tokens", []) if size is None or entry["id"] < size]
+    # A token that is added though the vocabulary has it keeps its id there.
+    listed = [{**entry, "id": ids.get(entry["content"], entry["id"])} for entry in description.get("added_tokens", [])]
+    entries = [entry for entry in listed if size is None or entry["id"] < size]
     if size is not None:
         ids = {name: i for name, i in ids.items() if i < size}
     marked = _is_marked(description, kind)
@@ -111,7 +113,7 @@ def _specify(path: Path, facts: Mapping[str, Any], token_bytes: tuple[bytes, ...
     normalization = Normalization(facts["description"]["normalizer"], facts["marked"])
     produced = [entry for entry in facts["entries"] if entry["id"] in set(facts["produced"])]
     fallback = facts["fallback"]
-    behind = section_prefix(pre_tokenizer, normalization)
+    prefix, behind = text_prefix(pre_tokenizer, normalization), section_prefix(pre_tokenizer, normalization)
     return Specification(
         kind=facts["kind"],
         token_bytes=token_bytes,
@@ -124,8 +126,9 @@ def _specify(path: Path, facts: Mapping[str, Any], token_bytes: tuple[bytes, ...
         normalizer=facts["description"]["normalizer"],
         added=tuple(_added_token(entry, normalization, behind) for entry in produced),
         fallback=ByteFallback(frozenset(fallback[0]), frozenset(fallback[1])) if fallback is not None else None,
-        prefix=text_prefix(pre_tokenizer, normalization),
+        prefix=prefix,
         section_prefix=behind,
+        swallows=prefix != normalization.prepended,
         named=facts["named"],
         facts={**facts, "family": [family.atoms, family.ignore_merges]} if isinstance(family, BytePairFamily) else None,
     )
@@ -288,7 +291,23 @@ def _splitter(facts: Mapping[str, Any], normalization: Normalization) -> Splitte
             f"the added token {single[0]!r} stands only for whole words (single_word), which bytelm cannot follow; "
             'load the model with segmentation="all"'
         )
+    for entry in facts["entries"]:
+        if (
+            entry["id"] in facts["produced"]
+            and entry["normalized"]
+            and _is_touched(_pattern(entry, normalization), normalization)
+        ):
+            raise ValueError(
+                f"the normalizer replaces characters around the added token {entry['content']!r}, which is looked for "
+                'behind it, and bytelm cannot follow that; load the model with segmentation="all"'
+            )
     return splitter_of(facts["description"]["pre_tokenizer"], normalization, facts["description"]["normalizer"])
+
+
+def _is_touched(pattern: str, normalization: Normalization) -> bool:
+    """Whether the patterns of the normalizer may change what stands beside an added token together with it."""
+    around = (before + pattern + behind for before in ("a ", "a") for behind in (" a", "a", pattern + "a"))
+    return any(normalization.replaced(text) != text for text in around)
 
 
 def _describe(kind: str, description: Mapping[str, Any]) -> str:

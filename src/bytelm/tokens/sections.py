@@ -4,6 +4,7 @@ It has the face of :class:`bytelm.tokens.borders.BorderAutomaton` and stands in 
 sections' automaton together with the added tokens that have begun and must not be completed.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,20 +14,25 @@ from bytelm.tokens.added import AddedTokens, Unfinished
 from bytelm.tokens.borders import DEAD, UNKNOWN, BorderAutomaton
 from bytelm.tokens.classes import CharacterClasses
 
+Options = frozenset[Unfinished]
+"""What may have begun where no added token stands, for each way in which the text can have come about."""
+
 
 class _Place(NamedTuple):
     """What a state stands for.
 
     Attributes:
         inner: the state of the section's own automaton.
-        unfinished: the added tokens that must not be completed.
+        options: the added tokens that must not be completed.
+        inserted: the same if the last character was not in the text, but put before the section.
         due: what is put before the text of a section that begins here.
         stripped: whether white space at this place has been swallowed by the added token before it.
         spaced: whether white space stands just before.
     """
 
     inner: int
-    unfinished: Unfinished
+    options: Options
+    inserted: Options = frozenset()
     due: str = ""
     stripped: bool = False
     spaced: bool = False
@@ -39,17 +45,17 @@ class SectionAutomaton:
         inner: the automaton of one section.
         classes: the classes of characters, with those of added tokens named.
         added: the added tokens.
+        due: what is put before the text, where added tokens are looked for before that.
+        swallowed: whether that is put only before sections that do not begin with it.
 
     Attributes:
         start, at_border, may_end: as of the inner automaton.
     """
 
-    def __init__(self, inner: BorderAutomaton, classes: CharacterClasses, added: AddedTokens) -> None:
-        self._prepare(inner, classes, added)
-        self._table = np.full((16, 2, len(classes.representatives) + 16), UNKNOWN, dtype=np.int32)
-        self.start = self._state(_Place(inner.start, frozenset()))
-
-    def _prepare(self, inner: BorderAutomaton, classes: CharacterClasses, added: AddedTokens) -> None:
+    def __init__(
+        self, inner: BorderAutomaton, classes: CharacterClasses, added: AddedTokens, due: str, swallowed: bool
+    ) -> None:
+        self._swallowed = swallowed
         self._inner = inner
         self._classes = classes
         self._added = added
@@ -58,15 +64,21 @@ class SectionAutomaton:
         self._places: list[_Place] = []
         self.at_border: list[bool] = []
         self.may_end: list[bool] = []
+        self._table = np.full((16, 2, len(classes.representatives) + 16), UNKNOWN, dtype=np.int32)
+        self.start = self._state(_Place(inner.start, frozenset({frozenset()}), due=due))
 
     def kept(self) -> tuple[list[Any], NDArray[np.int32]]:
         """What was found so far: what JSON can hold, and the table of steps, int32."""
-        return [[place.inner, sorted(place.unfinished), *place[2:]] for place in self._places], self._table
+        listed = [
+            [place.inner, *([sorted(o) for o in options] for options in place[1:3]), *place[3:]]
+            for place in self._places
+        ]
+        return listed, self._table
 
     def restore(self, kept: list[Any], table: NDArray[np.int32]) -> None:
         """Take up what :meth:`kept` described; states keep their numbers."""
-        for inner, unfinished, *flags in kept[len(self._places) :]:
-            self._state(_Place(inner, frozenset(unfinished), *flags))
+        for inner, options, inserted, *flags in kept[len(self._places) :]:
+            self._state(_Place(inner, _options(options), _options(inserted), *flags))
         self._table = table
 
     def explore(self, limit: int) -> None:
@@ -74,7 +86,7 @@ class SectionAutomaton:
         done: set[int] = set()
         while len(done) < min(limit, len(self._places)):
             waiting = set(range(len(self._places))) - done
-            state = min(waiting, key=lambda number: (len(self._places[number].unfinished), number))
+            state = min(waiting, key=self._unlikelihood)
             done.add(state)
             for character_class in range(len(self._classes.representatives)):
                 for border in (False, True):
@@ -105,33 +117,38 @@ class SectionAutomaton:
 
     def take(self, state: int, token: int) -> int:
         """The state after an added token; ``DEAD`` if it cannot stand there."""
-        place = self._places[state]
-        entry = self._added.by_id[token]
-        unfinished = self._added.take(place.unfinished, token)
-        if not self.may_end[state] or unfinished is None or (entry.strips_left and place.spaced):
+        place, entry = self._places[state], self._added.by_id[token]
+        taken = _left(self._added.take(unfinished, token) for unfinished in place.options)
+        if not self.may_end[state] or not taken or (entry.strips_left and place.spaced):
             return DEAD
-        return self._state(_Place(self._inner.start, unfinished, entry.behind, entry.strips_right))
+        return self._state(_Place(self._inner.start, taken, due=entry.behind, stripped=entry.strips_right))
 
     def _follow(self, place: _Place, character_class: int, border: bool) -> int:
         name, space = self._classes.names[character_class], _is_space(self._classes.representatives[character_class])
-        if place.due and name != place.due:
-            return DEAD
-        if place.stripped and not place.due and space:
+        if (place.due and name != place.due) or (place.stripped and not place.due and space):
             return DEAD
         inner = self._inner.step(place.inner, self._classes.plain[character_class], border)
-        unfinished = place.unfinished if place.due else self._added.read(place.unfinished, name)
-        if inner == DEAD or unfinished is None:
+        inserted: Options = frozenset()
+        if place.due:
+            inserted, options = place.options, place.options if self._swallowed else frozenset()
+        else:
+            options = place.options if self._swallowed and name == " " else place.options | place.inserted
+        read = _left(self._added.read(unfinished, name) for unfinished in options)
+        if inner == DEAD or not (read or inserted):
             return DEAD
-        return self._state(
-            _Place(inner, unfinished, "", place.stripped and bool(place.due), self._strips_left and space)
-        )
+        stripped = place.stripped and bool(place.due)
+        return self._state(_Place(inner, read, inserted, "", stripped, self._strips_left and space))
+
+    def _unlikelihood(self, state: int) -> tuple[int, int]:
+        """How many added tokens are unfinished, and how late the state was found."""
+        return sum(map(len, self._places[state].options)), state
 
     def _state(self, place: _Place) -> int:
         if place not in self._ids:
             self._ids[place] = len(self._places)
             self._places.append(place)
             self.at_border.append(self._inner.at_border[place.inner])
-            self.may_end.append(self._inner.may_end[place.inner])
+            self.may_end.append(bool(place.options) and self._inner.may_end[place.inner])
             if len(self._places) > self._table.shape[0]:
                 self._grow(0)
         return self._ids[place]
@@ -140,6 +157,14 @@ class SectionAutomaton:
         padding = [(0, 0), (0, 0), (0, 0)]
         padding[axis] = (0, self._table.shape[axis])
         self._table = np.pad(self._table, padding, constant_values=UNKNOWN)
+
+
+def _left(found: Iterable[Unfinished | None]) -> Options:
+    return frozenset(one for one in found if one is not None)
+
+
+def _options(kept: list[list[int]]) -> Options:
+    return frozenset(map(frozenset, kept))
 
 
 def _is_space(char: str) -> bool:

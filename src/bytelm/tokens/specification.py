@@ -85,6 +85,7 @@ class Specification:
         fallback: the byte tokens of a tokenizer over characters; ``None`` for a byte-level one.
         prefix: what it puts before every text, in characters of the text seen: a space, or nothing.
         section_prefix: what it puts before the text behind an added token.
+        swallows: whether it puts these only before texts that do not begin with them.
         named: the ids of the tokens with a role: ``bos_token``, ``eos_token`` ….
         facts: what JSON can hold of all this, for the next process; ``None`` if it is read afresh every time.
     """
@@ -102,5 +103,6 @@ class Specification:
     fallback: ByteFallback | None = None
     prefix: str = ""
     section_prefix: str = ""
+    swallows: bool = False
     named: Mapping[str, int] = field(default_factory=dict)
     facts: Mapping[str, Any] | None = None
