@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from bytelm.covers.beam_model import FixedBeamLM
 from bytelm.covers.model import TokenizedLM
+from bytelm.tokens.tiktoken import Encoding
 from bytelm.tokens.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -119,14 +120,22 @@ def load(
     return FixedBeamLM(exact, 5 if width is None else width, 0.05 if prune is None else prune)
 
 
-def tokenizer(path: str | Path | None = None) -> Tokenizer:
-    """The byte view of a model's tokenizer, without the model; the bundled model's by default.
+def tokenizer(source: str | Path | Encoding | None = None, *, pattern: str | None = None) -> Tokenizer:
+    """The byte view of a tokenizer, without a model; the bundled model's by default.
+
+    Args:
+        source: a model directory, a hub id, ``"bundled:NAME"``, a tokenizer's file (``tokenizer.json``,
+            ``tekken.json``, a file of tiktoken, RWKV's vocabulary), or a ``tiktoken.Encoding``.
+        pattern: the regular expression that texts are cut by; only for files of tiktoken, which do not hold it, and
+            not needed for those of tiktoken's own encodings.
 
     Raises:
-        FileNotFoundError: there is no ``tokenizer.json``.
+        FileNotFoundError: there is no such file.
         ValueError: the tokenizer is of a kind that bytelm does not know.
     """
-    return Tokenizer(resolve(path))
+    if source is None or isinstance(source, str | Path):
+        return Tokenizer(resolve(source), pattern=pattern)
+    return Tokenizer(source)
 
 
 def resolve(path: str | Path | None) -> Path:

@@ -46,7 +46,7 @@ def test_a_tokenizer_that_is_right(capsysbinary: Capture, folder: Path, file: st
 @pytest.mark.parametrize("name", [None, *(f"bundled:{name}" for name in loading.BUNDLED)])
 def test_the_bundled_tokenizers(capsysbinary: Capture, name: str | None) -> None:
     assert main(["check", *([name] if name else []), "--cuts", "300", "--contexts", "2", "--seed", "5"]) == 0
-    assert f"tokenizer   {name or 'bundled:code'}: BPE" in capsysbinary.readouterr().out.decode()
+    assert f"tokenizer   {name or 'bundled:code'}: " in capsysbinary.readouterr().out.decode()
 
 
 @pytest.mark.usefixtures("wrong")

@@ -7,7 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bytelm.protocol import END
-from covers.random_models import Case, cases
+from covers.random_models import Case, cases, table
+from covers.tiny_tokenizers import tiny_tokenizer
 
 
 def best_path(case: Case, prompt: bytes, length: int) -> list[int]:
@@ -35,14 +36,15 @@ def test_greedy_is_the_best_path_at_every_tolerance(case: Case, prompt: bytes, t
     assert list(islice(case.model(tolerance).greedy(prompt), 4)) == expected
 
 
-@settings(max_examples=20)
-@given(cases(pairs=True))
-def test_greedy_asks_no_more_than_stepping(case: Case) -> None:
-    """Unless some tokens are impossible: what is asked together with a pending head may turn out to weigh nothing."""
-    assume(np.isfinite(case.logprobs_of(())).all())
-    quick, full = case.model(0.0), case.model(0.0)
-    path = list(islice(quick.greedy(b"a"), 5))
-    state = full.prefill(b"a")
-    for symbol in path[:-1]:
-        state = state.advance(bytes([symbol]))
-    assert quick.effort.heads <= full.effort.heads
+def test_greedy_asks_less_than_stepping() -> None:
+    """Now and then it asks more, as the order in which heads are asked about differs; not over a few texts."""
+    tokenizer = tiny_tokenizer("words", 0)
+    quick, full = (
+        Case(tokenizer.view.canonical, table(tokenizer.view.size, 0, 1.0), tokenizer.ends).model(0.0) for _ in range(2)
+    )
+    for prompt in (b"", b"a", b"1a", b" 1", b"a."):
+        path = list(islice(quick.greedy(prompt), 8))
+        state = full.prefill(prompt)
+        for symbol in path[:-1]:
+            state = state.advance(bytes([symbol]))
+    assert quick.effort.heads < full.effort.heads

@@ -23,7 +23,7 @@ def advance_beam(
     after = advance_lattice(weigher.rule, lattice, byte)
     settled = settle(weigher, after.cursors, weights, tolerance)
     expected = logknown(lattice.cursors, weights.evaluated) + log(tolerance)
-    if logknown(after.cursors, settled.evaluated) >= expected and after.cursors:
+    if not weights.evaluated or (logknown(after.cursors, settled.evaluated) >= expected and after.cursors):
         return after, settled
     after = _regrow(weigher.rule, lattice, weights, byte)
     return after, settle(weigher, after.cursors, weights, tolerance)

@@ -142,7 +142,10 @@ class TokenizedLM(ByteLM[CoverState]):
             ValueError: the model's directory has no such template, the messages are malformed, or the template does
                 not take them.
         """
-        return self.tokenizer.parse(render_chat(self.tokenizer.directory, messages, add_generation_prompt, template))
+        directory = self.tokenizer.directory
+        if directory is None:
+            raise ValueError("the tokenizer was not read from a directory, so there is no chat template")
+        return self.tokenizer.parse(render_chat(directory, messages, add_generation_prompt, template))
 
     def chat(
         self,

@@ -1,6 +1,7 @@
 """Finding the tokenizer of a model directory, and reading it, whatever form it has."""
 
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from bytelm.tokens.normalizing import Normalization
 from bytelm.tokens.rwkv import RwkvEncoder, read_rwkv
 from bytelm.tokens.specification import LongestFamily, Specification
 from bytelm.tokens.splitting import Splitter
-from bytelm.tokens.tiktoken import read_tekken, read_tiktoken
+from bytelm.tokens.tiktoken import Encoding, read_encoding, read_tekken, read_tiktoken
 from bytelm.tokens.vocabulary import Vocabulary
 
 FORMS = ("tokenizer.json", "tekken.json", "*.tiktoken", "tokenizer.model", "rwkv_vocab*.txt")
@@ -41,6 +42,14 @@ def open_tokenizer(path: Path, size: int | None, pattern: str | None) -> Opened:
         vocabulary = Vocabulary.restored(found[1])
         return Opened(restore_huggingface(file, size, found[0], vocabulary.token_bytes), vocabulary, kept)
     specification = read_tokenizer(file, size, pattern)
+    return Opened(specification, Vocabulary(specification.token_bytes), kept)
+
+
+def open_encoding(encoding: Encoding) -> Opened:
+    """A ``tiktoken.Encoding``, and what is kept of it."""
+    specification = read_encoding(encoding)
+    tokens = blake2b(b"".join(specification.token_bytes)).hexdigest()
+    kept = Kept([], (specification.kind, encoding._pat_str, len(specification.token_bytes), tokens))
     return Opened(specification, Vocabulary(specification.token_bytes), kept)
 
 

@@ -7,6 +7,7 @@ the one that makes the token of the lowest rank goes first. A pre-token that is 
 import base64
 import binascii
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -42,6 +43,24 @@ class Encoding(Protocol):
     _mergeable_ranks: dict[bytes, int]
     _special_tokens: dict[str, int]
 
+    def encode_ordinary(self, text: str) -> list[int]:
+        """The tokens of a text, special tokens in it read as text."""
+        ...
+
+
+class EncodingEncoder:
+    """tiktoken itself."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        self._encoding = encoding
+
+    def encode(self, text: str) -> list[int]:
+        return self._encoding.encode_ordinary(text)
+
+    def find(self, content: str) -> int | None:
+        found = self._encoding._special_tokens.get(content)
+        return self._encoding._mergeable_ranks.get(content.encode()) if found is None else found
+
 
 class RankEncoder:
     """Slow and obvious: byte-pair encoding by the ranks of tokens."""
@@ -75,8 +94,19 @@ class RankEncoder:
 
 
 def read_encoding(encoding: Encoding) -> Specification:
-    """A ``tiktoken.Encoding``."""
-    return _specify(f"tiktoken {encoding.name}", encoding._mergeable_ranks, encoding._pat_str, encoding._special_tokens)
+    """A ``tiktoken.Encoding``.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    try:
+        ranks, pattern, special = encoding._mergeable_ranks, encoding._pat_str, encoding._special_tokens
+    except AttributeError as error:
+        raise ValueError(
+            f"expected a path or a tiktoken.Encoding, got {type(encoding).__name__}, which has no {error.name}"
+        ) from error
+    specification = _specify(f"tiktoken {encoding.name}", ranks, pattern, special)
+    return replace(specification, encoder=partial(EncodingEncoder, encoding))
 
 
 def read_tiktoken(path: Path, pattern: str | None = None) -> Specification:

@@ -12,35 +12,43 @@ from bytelm.protocol import Text, as_bytes
 from bytelm.tokens.building import canonical_rule
 from bytelm.tokens.infilling import InfillTokens, infill_tokens
 from bytelm.tokens.lattice import advance_lattice, begin_lattice
-from bytelm.tokens.reading import open_tokenizer
+from bytelm.tokens.reading import open_encoding, open_tokenizer
 from bytelm.tokens.rules import EverySegmentation, Rule
 from bytelm.tokens.specials import Specials
 from bytelm.tokens.specification import Encoder
+from bytelm.tokens.tiktoken import Encoding
 
 
 class Tokenizer:
     """A tokenizer seen as bytes.
 
     Args:
-        path: a model directory with a ``tokenizer.json``, or the file itself.
+        source: a model directory with a ``tokenizer.json`` or another file that is known, the file itself, or an
+            encoding of tiktoken.
         size: leave out the tokens from this id on, which the model does not have.
         pattern: the regular expression that texts are cut by, where a tiktoken file does not say it.
 
     Attributes:
-        directory: where its files are.
+        directory: where its files are; ``None`` for an encoding of tiktoken.
         size: one more than the highest token id.
         prefix: the bytes that the tokenizer puts before every text: ``b" "`` or ``b""``.
         section_prefix: those that it puts before a text that stands behind a special token.
         vocabulary: the tokens that have bytes, sorted.
 
     Raises:
-        FileNotFoundError: there is no ``tokenizer.json``.
+        FileNotFoundError: there is no such file.
         ValueError: the tokenizer is of a kind that bytelm does not know.
     """
 
-    def __init__(self, path: str | Path, size: int | None = None, pattern: str | None = None) -> None:
-        self.directory = Path(path) if Path(path).is_dir() else Path(path).parent
-        self._specification, self.vocabulary, self._kept = open_tokenizer(Path(path), size, pattern)
+    def __init__(self, source: str | Path | Encoding, size: int | None = None, pattern: str | None = None) -> None:
+        self.directory: Path | None = None
+        if isinstance(source, str | Path):
+            path = Path(source)
+            self.directory = path if path.is_dir() else path.parent
+            opened = open_tokenizer(path, size, pattern)
+        else:
+            opened = open_encoding(source)
+        self._specification, self.vocabulary, self._kept = opened
         self.size = len(self._specification.token_bytes)
         self.prefix = self._specification.prefix.encode()
         self.section_prefix = self._specification.section_prefix.encode()
