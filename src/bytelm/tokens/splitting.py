@@ -46,6 +46,7 @@ class Splitter:
         prefix: what stands before every text, and is not shown to ``seen``.
         swallowed: whether that is put only before texts that do not begin with it.
         words: whether every pre-token has one space before it that ``pieces`` leave out.
+        gapless: whether ``pieces`` never leave anything out.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Splitter:
         prefix: str = "",
         swallowed: bool = False,
         words: bool = False,
+        gapless: bool = False,
     ) -> None:
         self.atoms = tuple(dict.fromkeys(atoms))
         self._pieces = pieces
@@ -63,6 +65,7 @@ class Splitter:
         self._prefix = prefix
         self._swallowed = swallowed
         self._words = words
+        self._gapless = gapless
 
     def pieces(self, text: str) -> Sequence[Piece]:
         """The spans of the pre-tokens of a text, in characters."""
@@ -83,7 +86,9 @@ class Splitter:
         if self._pieces is None:
             return (len(text),)
         pieces = self._pieces(text)
-        ends = tuple(end for _, end in pieces)
+        ends = tuple([end for _, end in pieces])
+        if self._gapless:
+            return ends
         gap = " " if self._words else ""
         exact = all(text[end:start] == gap for end, (start, _) in zip((0, *ends), pieces, strict=False))
         return ends if exact and ends and ends[-1] == len(text) else None
@@ -110,8 +115,10 @@ def splitter_of(
         return Splitter(atoms, None, seen, prefix, swallowed)
     cut = _asker(cutting, normalizer if words else None)
     if normalization.marks and not words:
-        return Splitter([" ", *atoms], lambda text: cut(text.replace(" ", SPACE_MARK)), seen, prefix, swallowed)
-    return Splitter([" ", *atoms] if words else atoms, cut, seen, prefix, swallowed, words)
+        return Splitter(
+            [" ", *atoms], lambda text: cut(text.replace(" ", SPACE_MARK)), seen, prefix, swallowed, gapless=True
+        )
+    return Splitter([" ", *atoms] if words else atoms, cut, seen, prefix, swallowed, words, gapless=not words)
 
 
 def text_prefix(description: dict[str, Any] | None, normalization: Normalization) -> str:
