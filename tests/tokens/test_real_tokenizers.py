@@ -14,9 +14,13 @@ from tokens.tiny import adversarial
 
 FOLDERS = [
     *("models/stories260K", "models/smollgpt-wine", "models/pycode-bpe4k"),
-    *("tokenizers/gpt2", "tokenizers/llama2", "tokenizers/mistral-v3"),
+    *(
+        f"tokenizers/{name}"
+        for name in ("gpt2", "gpt-neox-20b", "qwen2.5", "llama3", "llama2", "mistral-v1", "mistral-v3")
+    ),
+    *(f"tokenizers/{name}" for name in ("pegasus-unigram", "bert-uncased", "tinystories-8k-lossy", "rwkv-world")),
 ]
-CUTS = 330
+CUTS = 200
 
 
 @pytest.fixture(scope="module")
@@ -38,17 +42,17 @@ def test_heads_are_complete_and_sound_at_random_cuts(tokenizer: Tokenizer, texts
         text = random.choice(texts)
         start = random.randrange(len(text))
         piece = text[start : start + random.randint(1, 30)] if random.random() < 0.6 else adversarial(random)
-        if "▁" in piece:
-            continue  # SentencePiece reads the mark itself as a space
+        if not judge.spells(piece):
+            continue  # a lossy vocabulary
         assert counterexamples(judge, piece, range(len(piece.encode()) + 2)) == []
         cuts += len(piece.encode()) + 1
 
 
-def test_tokens_spell_the_text_that_they_encode(tokenizer: Tokenizer, texts: list[str]) -> None:
+def test_tokens_spell_what_the_tokenizer_sees(tokenizer: Tokenizer, texts: list[str]) -> None:
     for text in texts:
-        piece = text[:2000].replace("▁", "")
-        spelled = b"".join(map(tokenizer.token_bytes, tokenizer.encode(piece)))
-        assert spelled == tokenizer.prefix + piece.encode()
+        ids = tokenizer.encode(text[:2000])
+        if all(map(tokenizer.token_bytes, ids)):  # no unknown ones
+            assert b"".join(map(tokenizer.token_bytes, ids)) == tokenizer.prefix + tokenizer.normalize(text[:2000])
 
 
 def test_the_mask_says_what_advancing_does(tokenizer: Tokenizer, texts: list[str]) -> None:

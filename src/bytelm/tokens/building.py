@@ -87,7 +87,9 @@ class _Parts:
             )
         self._automaton: BorderAutomaton | SectionAutomaton = self._section
         if self._added.by_id:
-            self._automaton = SectionAutomaton(self._section, self._classes, self._added, due, swallows)
+            self._automaton = SectionAutomaton(
+                self._section, self._classes, self._added, due, swallows, normalized and normalization.marks
+            )
             if known is not None:
                 self._automaton.restore(facts["sections"], arrays["sections"])
         spelled = segmenter.reachable.copy()

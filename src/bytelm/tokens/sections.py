@@ -47,15 +47,23 @@ class SectionAutomaton:
         added: the added tokens.
         due: what is put before the text, where added tokens are looked for before that.
         swallowed: whether that is put only before sections that do not begin with it.
+        marked: whether spaces are marks already where added tokens are looked for, and so are no white space.
 
     Attributes:
         start, at_border, may_end: as of the inner automaton.
     """
 
     def __init__(
-        self, inner: BorderAutomaton, classes: CharacterClasses, added: AddedTokens, due: str, swallowed: bool
+        self,
+        inner: BorderAutomaton,
+        classes: CharacterClasses,
+        added: AddedTokens,
+        due: str = "",
+        swallowed: bool = False,
+        marked: bool = False,
     ) -> None:
         self._swallowed = swallowed
+        self._marked = marked
         self._inner = inner
         self._classes = classes
         self._added = added
@@ -124,7 +132,8 @@ class SectionAutomaton:
         return self._state(_Place(self._inner.start, taken, due=entry.behind, stripped=entry.strips_right))
 
     def _follow(self, place: _Place, character_class: int, border: bool) -> int:
-        name, space = self._classes.names[character_class], _is_space(self._classes.representatives[character_class])
+        name, char = self._classes.names[character_class], self._classes.representatives[character_class]
+        space = _is_space(char) and not (self._marked and char == " ")
         if (place.due and name != place.due) or (place.stripped and not place.due and space):
             return DEAD
         inner = self._inner.step(place.inner, self._classes.plain[character_class], border)
