@@ -31,6 +31,9 @@ _O200K = (
 PATTERNS = {"gpt2": _R50K, "r50k_base": _R50K, "p50k_base": _R50K, "cl100k_base": _CL100K, "o200k_base": _O200K}
 """The patterns of tiktoken's own encodings (``tiktoken_ext/openai_public.py``); their files do not hold them."""
 
+_FIRST_FIELD = b"\n"
+"""How a SentencePiece model (a protocol buffer) begins."""
+
 _ENDS = ("<|endoftext|>", "<|end_of_text|>", "</s>")
 _BEGINNINGS = ("<|begin_of_text|>", "<s>")
 
@@ -119,8 +122,14 @@ def read_tiktoken(path: Path, pattern: str | None = None) -> Specification:
     Raises:
         ValueError: a line is malformed, or the pattern is not known.
     """
-    ranks = {}
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+    ranks: dict[bytes, int] = {}
+    content = path.read_bytes()
+    if content[:1] == _FIRST_FIELD:
+        raise ValueError(
+            f"{path} holds a SentencePiece model, which bytelm reads from a tokenizer.json; load it with transformers' "
+            "AutoTokenizer and save_pretrained it into the same directory"
+        )
+    for number, line in enumerate(content.splitlines(), 1):
         try:
             token, rank = line.split()
             ranks[base64.b64decode(token, validate=True)] = int(rank)
