@@ -57,6 +57,9 @@ class FakeTokenizer:
     def token_bytes(self, token: int) -> bytes:
         return [b"", b" day", b" \xff"][token]
 
+    def normalize(self, text: Text) -> bytes:
+        return as_bytes(text).replace("e\u0301".encode(), "é".encode())
+
     def parse(self, text: Text) -> Prompt:
         before, _, after = as_bytes(text).partition(b"<s>")
         return Prompt(before, Special(0, "<s>"), after)

@@ -213,3 +213,26 @@ def test_impossible_bytes_are_named() -> None:
     assert note.startswith("note: f.txt: 2 bytes cannot stand in any text of the tokenizer")
     assert "the first at position 1; the others come to 2.8854 bits per byte" in note
     assert impossible_note("f.txt", scores[:1]) == ""
+
+
+@pytest.mark.usefixtures("loading")
+@pytest.mark.parametrize("command", [["generate"], ["next"]])
+def test_a_prompt_that_the_tokenizer_reads_otherwise(command: list[str], capsysbinary: Capture) -> None:
+    assert main([*command, "caf e\u0301 1"]) == 0
+    note = capsysbinary.readouterr().err.decode()
+    assert note == (
+        'note: the tokenizer reads the prompt from byte 4 on as "é·1", not "e\u0301·1"; '
+        "what it never reads has probability zero (tokenizer.normalize)\n"
+    )
+    assert main([*command, "caf e\u0301 1", "--segmentation", "all"]) == 0
+    assert not capsysbinary.readouterr().err
+    assert main([*command, "caf é"]) == 0
+    assert not capsysbinary.readouterr().err
+
+
+@pytest.mark.usefixtures("loading")
+def test_a_file_that_the_tokenizer_reads_otherwise(capsysbinary: Capture, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("e\u0301", encoding="utf-8")
+    (tmp_path / "b.txt").write_bytes(b"\xff")
+    assert main(["score", str(tmp_path / "a.txt"), str(tmp_path / "b.txt")]) == 0
+    assert capsysbinary.readouterr().err.decode().startswith(f"note: the tokenizer reads {tmp_path / 'a.txt'} from ")

@@ -11,6 +11,7 @@ from typing import Any
 from bytelm.cli.inputs import add_prompt_arguments, read_file, read_prompt
 from bytelm.cli.loaded import LoadedModel, add_model_arguments, open_model
 from bytelm.cli.outputs import text_fields, write_bytes, write_json
+from bytelm.cli.seen import note_unseen
 from bytelm.prompts import Prompt
 
 NAME = "generate"
@@ -54,6 +55,8 @@ def run(arguments: argparse.Namespace) -> None:
     given = _read_messages(arguments) if arguments.messages is not None else read_prompt(arguments)
     model = open_model(arguments)
     prompt = make_prompt(model, given, arguments)
+    if isinstance(prompt, bytes):
+        note_unseen(model.tokenizer, prompt, "the prompt", arguments)
     continuation = stream(model, prompt, arguments)
     shown = prompt.spelled if isinstance(prompt, Prompt) else prompt
     if arguments.json:

@@ -19,6 +19,10 @@ class Tokenizer(Protocol):
         """The bytes of one token; empty for special ones."""
         ...
 
+    def normalize(self, text: Text, /) -> bytes:
+        """What the tokenizer sees of a text."""
+        ...
+
     def parse(self, text: Text, /) -> Prompt:
         """The prompt that a text is in which special tokens are spelled out."""
         ...

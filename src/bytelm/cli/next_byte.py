@@ -6,6 +6,7 @@ import sys
 from bytelm.cli.inputs import add_prompt_arguments, read_prompt
 from bytelm.cli.loaded import CoverState, LoadedModel, Tokenizer, add_model_arguments, open_model
 from bytelm.cli.outputs import finite, text_fields, wants_colour, write_json, write_line
+from bytelm.cli.seen import note_unseen
 from bytelm.decoding.checks import check_whole
 from bytelm.decoding.ranking import top_symbols
 from bytelm.protocol import END
@@ -35,6 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
     check_whole("-k", arguments.k, "how many bytes to show")
     prompt = read_prompt(arguments)
     model = open_model(arguments)
+    note_unseen(model.tokenizer, prompt, "the prompt", arguments)
     state = model.prefill(prompt)
     if arguments.json:
         write_json(as_json(model, state, prompt, arguments.k))

@@ -11,6 +11,7 @@ from bytelm.cli.inputs import STDIN, read_file
 from bytelm.cli.loaded import LoadedModel, add_model_arguments, open_model
 from bytelm.cli.outputs import finite, write_json, write_line
 from bytelm.cli.progress import ProgressLine
+from bytelm.cli.seen import note_unseen
 from bytelm.protocol import FloatArray
 from bytelm.rendering import symbol_name
 
@@ -72,7 +73,10 @@ def run(arguments: argparse.Namespace) -> None:
     total = sum(len(text) for _, text in texts)
     if total == 0:
         raise ValueError("there is nothing to score: 0 bytes; give a file that is not empty")
-    scores = _score_all(open_model(arguments), [text for _, text in texts], arguments.progress)
+    model = open_model(arguments)
+    for file, text in texts:
+        note_unseen(model.tokenizer, text, "standard input" if file == STDIN else file, arguments)
+    scores = _score_all(model, [text for _, text in texts], arguments.progress)
     rows = [Scored(file, len(text), float(one.sum())) for (file, text), one in zip(texts, scores, strict=True)]
     whole = Scored("total", total, math.fsum(row.logprob for row in rows))
     if arguments.json:
