@@ -100,7 +100,8 @@ class _Parts:
         )
         self.rule = CanonicalRule(vocabulary, segmenter, self._automaton, self._walks, normalization, self._added.by_id)
         if known is not None:
-            self.rule.restore({int(state): arrays[f"inside/{state}"] for state in facts["inside"]})
+            self.rule.restore({int(state): arrays[f"living/{state}"] for state in facts["living"]})
+            self._walks.restore(_under("walks", arrays))
         self.worth_keeping = self._merges is not None and vocabulary.size >= WORTH_KEEPING
 
     def explored(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -108,9 +109,10 @@ class _Parts:
         assert self._merges is not None, "only byte-pair encodings are kept"
         self._section.explore(_STATES_EXPLORED)
         self._automaton.explore(_STATES_EXPLORED)
-        inside = self.rule.kept(_STATES_EXPLORED)
-        facts: dict[str, Any] = {"inside": list(inside)}
-        arrays: dict[str, NDArray[Any]] = {f"inside/{state}": bits for state, bits in inside.items()}
+        living = self.rule.kept(_STATES_EXPLORED)
+        facts: dict[str, Any] = {"living": list(living)}
+        arrays: dict[str, NDArray[Any]] = {f"living/{state}": bits for state, bits in living.items()}
+        arrays |= {f"walks/{name}": array for name, array in self._walks.kept(living).items()}
         facts["classes"], arrays["classes"] = self._classes.kept()
         facts["borders"], arrays["borders"] = self._section.kept()
         if isinstance(self._automaton, SectionAutomaton):

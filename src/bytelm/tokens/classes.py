@@ -101,7 +101,9 @@ class CharacterClasses:
         codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
         self._known[codes[~kept]] = IMPOSSIBLE
         codes, rows = codes[kept], rows[:, kept]
-        signatures, first, inverse = np.unique(rows.T, axis=0, return_index=True, return_inverse=True)
+        words = np.zeros((len(codes), -(-max(1, len(rows)) // 8) * 8), dtype=np.uint8)
+        words[:, : len(rows)] = rows.T
+        signatures, first, inverse = np.unique(words.view(np.uint64), axis=0, return_index=True, return_inverse=True)
         numbers = np.zeros(len(signatures), dtype=np.int16)
         for i in np.argsort(first).tolist():
             key = signatures[i].tobytes()

@@ -256,7 +256,7 @@ def _rank(
 ) -> dict[tuple[int, int], tuple[int, int]]:
     pairs = [merge.split(" ") if isinstance(merge, str) else merge for merge in merges]
     try:
-        found = [((ids[left], ids[right]), ids[left + right]) for left, right in pairs]
+        ranked = {(ids[a], ids[b]): (rank, ids[a + b]) for rank, (a, b) in enumerate(pairs)}
     except KeyError as error:
         rank, (left, right) = next(
             (rank, pair) for rank, pair in enumerate(pairs) if not {*pair, "".join(pair)} <= ids.keys()
@@ -264,8 +264,10 @@ def _rank(
         raise ValueError(
             f"{path}: merge {rank} ({left!r}, {right!r}) needs the token {error}, which is missing"
         ) from None
-    last = len(found) - 1
-    return {pair: (last - back, result) for back, (pair, result) in enumerate(reversed(found))}
+    if len(ranked) < len(pairs):  # of a merge that is listed twice the first counts
+        for rank, (a, b) in reversed(list(enumerate(pairs))):
+            ranked[ids[a], ids[b]] = (rank, ids[a + b])
+    return ranked
 
 
 def _fallback(

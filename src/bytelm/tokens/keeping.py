@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 VARIABLE = "BYTELM_CACHE"
 """The environment variable that names the folder; empty for none."""
 
-_FORMAT = "1"
+_FORMAT = "2"
 _MOST_FILES = 32
 _FACTS = "facts"
 
@@ -62,7 +62,9 @@ class Kept:
         if self._arrays is None or name not in self._facts:
             return None
         prefix = name + "/"
-        arrays = {key.removeprefix(prefix): found for key, found in self._arrays.items() if key.startswith(prefix)}
+        arrays = {
+            key.removeprefix(prefix): _widen(found) for key, found in self._arrays.items() if key.startswith(prefix)
+        }
         return self._facts[name], arrays
 
     def save(self, parts: Mapping[str, tuple[Mapping[str, Any], Arrays]]) -> None:
@@ -70,7 +72,7 @@ class Kept:
         if self._path is None:
             return
         facts = json.dumps({name: found for name, (found, _) in parts.items()}).encode()
-        arrays: dict[str, Any] = {f"{n}/{key}": found[key] for n, (_, found) in parts.items() for key in found}
+        arrays: dict[str, Any] = {f"{n}/{key}": _narrow(found[key]) for n, (_, found) in parts.items() for key in found}
         arrays[_FACTS] = np.frombuffer(facts, dtype=np.uint8)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,6 +92,16 @@ class Kept:
             self._arrays = arrays
         except (OSError, ValueError, KeyError, AttributeError, EOFError, BadZipFile):
             return
+
+
+def _narrow(array: NDArray[Any]) -> NDArray[Any]:
+    """Integers of 64 bits in half the room, where they fit; no other array is of 32 bits without a sign."""
+    fits = array.dtype == np.int64 and array.size and array.min() + 1 >= 0 and array.max() < 2**32 - 1
+    return (array + 1).astype(np.uint32) if fits else array
+
+
+def _widen(array: NDArray[Any]) -> NDArray[Any]:
+    return array.astype(np.int64) - 1 if array.dtype == np.uint32 else array
 
 
 def _forget_oldest(place: Path) -> None:

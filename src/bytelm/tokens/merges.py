@@ -112,38 +112,30 @@ class Merges:
         Merges have their turns by rank, but not before their parts are made: some tokenizers list
         ``(" ", "the")`` before ``("t", "he")``. The turns take the place of the ranks from here on.
         """
-        latest, lefts = -1, set[int]()
-        reachable = _view(self.reachable)
-        for turn, (rank, a, b, result) in enumerate(self._turns(ranked)):
-            self._rank[a * self._size + b] = turn
-            early = rank < latest
-            if not early:
-                latest, lefts = rank, {a}
-            if (reachable[result] and not early) or self._crossed(a, b, turn):
-                continue
-            if early and b in lefts:
-                raise ValueError(
-                    f"merge {rank} of the tokenizer comes before merge {latest} that makes one of its parts, and "
-                    'which goes first depends on the text; load the model with segmentation="all"'
-                )
-            lefts.add(a)
-            if not reachable[result]:
-                self._left[result], self._right[result], self._made_at[result] = a, b, turn
-                reachable[result] = True
-
-    def _turns(self, ranked: Ranked) -> Iterator[tuple[int, int, int, int]]:
-        """The merges, as (rank, left, right, result), lowest first among those whose parts are reachable by then."""
-        reachable = _view(self.reachable)
+        reachable, size, turns = _view(self.reachable), self._size, self._rank
         waiting: dict[int, list[tuple[int, int, int, int]]] = {}
+        latest, lefts = -1, set[int]()
         for merge in sorted((rank, a, b, result) for (a, b), (rank, result) in ranked.items()):
             ready = [merge]
             while ready:
-                found = heappop(ready) if len(ready) > 1 else ready.pop()
-                _, a, b, result = found
+                rank, a, b, result = found = heappop(ready) if len(ready) > 1 else ready.pop()
                 if not (reachable[a] and reachable[b]):
                     waiting.setdefault(b if reachable[a] else a, []).append(found)
                     continue
-                yield found
+                turn = turns[a * size + b] = len(turns)
+                early = rank < latest
+                if not early:
+                    latest, lefts = rank, {a}
+                if (early or not reachable[result]) and not self._crossed(a, b, turn):
+                    if early and b in lefts:
+                        raise ValueError(
+                            f"merge {rank} of the tokenizer comes before merge {latest} that makes one of its parts, "
+                            'and which goes first depends on the text; load the model with segmentation="all"'
+                        )
+                    lefts.add(a)
+                    if not reachable[result]:
+                        self._left[result], self._right[result], self._made_at[result] = a, b, turn
+                        reachable[result] = True
                 if result in waiting and reachable[result]:
                     for released in waiting.pop(result):
                         heappush(ready, released)

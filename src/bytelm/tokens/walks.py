@@ -5,8 +5,9 @@ character there may be a border or none. A token may also end inside a character
 tokens before it began. An added token stands between two sections of text and begins the second.
 """
 
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,10 +112,26 @@ class Walks:
         inside = reachable & (vocabulary.first_bytes >= 0x80) & (vocabulary.first_bytes < 0xC0)
         self.continuing = self._stand_ins or np.flatnonzero(inside).tolist()
         self.continuing.sort(key=lambda i: len(words[i]))
+        self._kept: dict[str, NDArray[Any]] = {}
         self.spelled = lru_cache(maxsize=_STEPS_CACHED)(self._spell)
         self.range_of = lru_cache(maxsize=_STEPS_CACHED)(self._classes_of_tail)
         self._goes_on = lru_cache(maxsize=_STEPS_CACHED)(self._steps_on)
         self.all = lru_cache(maxsize=max(64, _CACHE_BYTES // (5 * vocabulary.size)))(self._walk_all)
+
+    def kept(self, states: Iterable[int]) -> dict[str, NDArray[Any]]:
+        """Where all tokens lead from some states at the beginning of a character, as arrays by name."""
+        found: dict[str, NDArray[Any]] = {}
+        for state in states:
+            walked = self.all(state, b"")
+            found[f"inside/{state}"], found[f"closed/{state}"] = (
+                walked.inside.astype(np.int16),
+                np.packbits(walked.closed),
+            )
+        return found
+
+    def restore(self, kept: Mapping[str, NDArray[Any]]) -> None:
+        """Take up what :meth:`kept` returned."""
+        self._kept = dict(kept)
 
     def one(self, state: int, token: int, pending: bytes) -> tuple[set[int], bytes]:
         """The states after one token, and the bytes of the character that it leaves unfinished."""
@@ -176,6 +193,9 @@ class Walks:
 
     def _walk_all(self, state: int, pending: bytes) -> Walked:
         """Where every token leads from a state; a token that may not follow it has neither end."""
+        if not pending and f"inside/{state}" in self._kept:
+            closed = np.unpackbits(self._kept[f"closed/{state}"], count=self._vocabulary.size).astype(bool)
+            return Walked(self._kept[f"inside/{state}"].astype(np.int32), closed)
         walked = Walked(
             np.full(self._vocabulary.size, DEAD, dtype=np.int32), np.zeros(self._vocabulary.size, dtype=bool)
         )
