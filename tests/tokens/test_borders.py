@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bytelm.tokens.borders import DEAD, BorderAutomaton
+from bytelm.tokens.automaton import DEAD
+from bytelm.tokens.borders import BorderAutomaton
 from bytelm.tokens.classes import CharacterClasses
 from bytelm.tokens.patterns import pattern_atoms
 from bytelm.tokens.splitting import Splitter, splitter_of
@@ -31,7 +32,7 @@ MORE_PATTERNS = {**PATTERNS, "behind": r"(?<=a)\S+|\s?[^\s]", "lazy": r"\w+?(?=\
 def learned(request: pytest.FixtureRequest) -> tuple[Splitter, CharacterClasses, BorderAutomaton]:
     splitter = splitting(MORE_PATTERNS[request.param])
     classes = CharacterClasses(splitter.atoms)
-    return splitter, classes, BorderAutomaton(splitter, classes.representatives)
+    return splitter, classes, BorderAutomaton.learned(splitter, classes.representatives)
 
 
 def test_the_borders_of_every_text_are_possible_at_every_cut(
@@ -93,7 +94,7 @@ def test_a_class_first_seen_later_is_learned() -> None:
     """Sixteen classes fit into the table at first; more of them make it grow."""
     splitter = splitting("|".join("abcdefghijklmnopqrstu"))
     classes = CharacterClasses(splitter.atoms)
-    automaton = BorderAutomaton(splitter, classes.representatives)
+    automaton = BorderAutomaton.learned(splitter, classes.representatives)
     last = int(classes.of("u")[0])
     assert automaton.step(automaton.start, last, True) != DEAD
     assert automaton.step_all(np.array([automaton.start], dtype=np.int32), np.array([last]), False).tolist() != []

@@ -19,11 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bytelm.tokens.automaton import DEAD, Automaton
 from bytelm.tokens.classes import IMPOSSIBLE
 from bytelm.tokens.splitting import Splitter
 
-DEAD = -1
-UNKNOWN = -2
 _TEXTS_CACHED = 1024
 
 Answer = tuple[int, ...] | None
@@ -33,40 +32,37 @@ Residual = tuple[tuple[int, ...] | None, ...]
 """For every continuation: the borders it brings, counted from the end of the text, or ``None`` if it contradicts."""
 
 
-class BorderAutomaton:
-    """The automaton of possible (character class, border after it) sequences.
+class BorderAutomaton(Automaton):
+    """The automaton that is learned from a splitter.
 
-    States are integers. The text so far ends either at a border (which one may cross without asking the merges) or
-    inside a pre-token; ``at_border`` tells which was guessed.
-
-    Attributes:
-        start: the state before any text.
-        at_border: for every state, whether the guess is that a border is here.
-        may_end: for every state, whether the text may end here.
+    Args:
+        splitter: where texts are cut.
+        representatives: one character of each class that it tells apart, the impossible ones first.
     """
 
     def __init__(self, splitter: Splitter, representatives: list[str]) -> None:
-        self._prepare(splitter, representatives)
-        self._guesses: list[tuple[str, tuple[int, ...]]] = []
-        self.at_border: list[bool] = []
-        self.may_end: list[bool] = []
-        self._table = np.full((16, 2, max(16, len(representatives))), UNKNOWN, dtype=np.int32)
-        self.start = self._state("", (), self._ask(""))
-
-    def _prepare(self, splitter: Splitter, representatives: list[str]) -> None:
+        super().__init__(len(representatives))
         self._splitter = splitter
         self._representatives = representatives
         self._continuations = tuple(dict.fromkeys(_continuations(representatives[IMPOSSIBLE + 1 :])))
         self._ids: dict[tuple[bool, Residual], int] = {}
+        self._guesses: list[tuple[str, tuple[int, ...]]] = []
         self._ask = lru_cache(maxsize=_TEXTS_CACHED)(self._ask_splitter)
+        self.start = 0
+
+    @classmethod
+    def learned(cls, splitter: Splitter, representatives: list[str]) -> "BorderAutomaton":
+        """The automaton with nothing known but its start."""
+        automaton = cls(splitter, representatives)
+        automaton.start = automaton._state("", (), automaton._ask(""))
+        return automaton
 
     @classmethod
     def restored(
         cls, splitter: Splitter, representatives: list[str], kept: Mapping[str, Any], table: NDArray[np.int32]
     ) -> "BorderAutomaton":
         """The automaton that :meth:`kept` and ``table`` described."""
-        automaton = cls.__new__(cls)
-        automaton._prepare(splitter, representatives)
+        automaton = cls(splitter, representatives)
         automaton._guesses = [(text, tuple(borders)) for text, borders in kept["guesses"]]
         automaton.at_border, automaton.may_end, automaton.start = kept["at_border"], kept["may_end"], kept["start"]
         automaton._table = table
@@ -78,48 +74,21 @@ class BorderAutomaton:
         return kept, self._table
 
     def explore(self, limit: int) -> None:
-        """Learn all steps from the first ``limit`` states."""
         state = 0
         while state < min(limit, len(self._guesses)):
             for character_class in range(len(self._representatives)):
                 self.step(state, character_class, False)
             state += 1
 
-    def step(self, state: int, character_class: int, border: bool) -> int:
-        """The state after one more character with, or without, a border behind it; ``DEAD`` if impossible."""
-        if character_class >= self._table.shape[2]:
-            self._grow(2)
-        found = int(self._table[state, int(border), character_class])
-        if found == UNKNOWN:
-            self._learn(state, character_class)
-            found = int(self._table[state, int(border), character_class])
-        return found
-
-    def step_all(self, states: NDArray[np.int32], classes: NDArray[np.int64], border: bool) -> NDArray[np.int32]:
-        """``step`` for arrays of equal shape; dead states stay dead."""
-        if classes.size and int(classes.max()) >= self._table.shape[2]:
-            self._grow(2)
-        rows = np.maximum(states, 0)
-        found = self._table[rows, int(border), classes]
-        missing = (found == UNKNOWN) & (states >= 0)
-        if missing.any():
-            for state, character_class in np.unique(np.stack((rows[missing], classes[missing])), axis=1).T.tolist():
-                self._learn(state, character_class)
-            found = self._table[rows, int(border), classes]
-        return np.where(states >= 0, found, DEAD).astype(np.int32)
-
     def _learn(self, state: int, character_class: int) -> None:
-        """Fill in both successors of ``state`` under a character class."""
         if character_class == IMPOSSIBLE:
-            self._table[state, :, IMPOSSIBLE] = DEAD
+            self._set(state, character_class, DEAD, DEAD)
             return
         text, borders = self._guesses[state]
         longer = text + self._representatives[character_class]
         answers = self._ask(longer)
-        for border in (False, True):
-            guess = (*borders, len(longer)) if border else borders
-            successor = self._state(longer, guess, answers)
-            self._table[state, int(border), character_class] = successor
+        inside = self._state(longer, borders, answers)
+        self._set(state, character_class, inside, self._state(longer, (*borders, len(longer)), answers))
 
     def _ask_splitter(self, text: str) -> list[Answer]:
         """The borders that the pre-tokenizer gives to ``text`` before each continuation."""
@@ -134,18 +103,9 @@ class BorderAutomaton:
         if not self._ids:
             self._ids = {_key(*guess, self._ask(guess[0])): state for state, guess in enumerate(self._guesses)}
         if key not in self._ids:
-            self._ids[key] = len(self._guesses)
+            self._ids[key] = self._add(at_border, residual[0] is not None)
             self._guesses.append((text, borders))
-            self.at_border.append(at_border)
-            self.may_end.append(residual[0] is not None)
-            if len(self._guesses) > self._table.shape[0]:
-                self._grow(0)
         return self._ids[key]
-
-    def _grow(self, axis: int) -> None:
-        padding = [(0, 0), (0, 0), (0, 0)]
-        padding[axis] = (0, self._table.shape[axis])
-        self._table = np.pad(self._table, padding, constant_values=UNKNOWN)
 
 
 def _key(text: str, borders: tuple[int, ...], answers: list[Answer]) -> tuple[bool, Residual]:

@@ -77,7 +77,7 @@ class _Parts:
         segmenter = self._segmenter(specification, vocabulary)
         if known is None:
             self._classes = CharacterClasses(atoms, normalization.unchanged, named)
-            self._section = BorderAutomaton(splitter, self._classes.plain_representatives)
+            self._section = BorderAutomaton.learned(splitter, self._classes.plain_representatives)
         else:
             self._classes = CharacterClasses.restored(
                 atoms, normalization.unchanged, facts["classes"], arrays["classes"]

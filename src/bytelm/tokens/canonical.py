@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bytelm.tokens.added import AddedToken
-from bytelm.tokens.borders import DEAD
+from bytelm.tokens.automaton import DEAD, Automaton
 from bytelm.tokens.liveness import Liveness
 from bytelm.tokens.normalizing import Normalization
 from bytelm.tokens.rules import Context
 from bytelm.tokens.sections import SectionAutomaton
 from bytelm.tokens.segmenting import Segment, Segmenter
 from bytelm.tokens.vocabulary import Vocabulary
-from bytelm.tokens.walks import Automaton, Walks
+from bytelm.tokens.walks import Walks
 from bytelm.utf8 import completions
 
 _MASK_CACHE_BYTES = 64 * 2**20

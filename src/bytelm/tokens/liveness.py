@@ -8,10 +8,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from bytelm.tokens.borders import DEAD
+from bytelm.tokens.automaton import DEAD, Automaton
 from bytelm.tokens.segmenting import Segment, Segmenter
 from bytelm.tokens.vocabulary import Vocabulary
-from bytelm.tokens.walks import Automaton, Walks
+from bytelm.tokens.walks import Walks
 from bytelm.utf8 import completions
 
 _CACHED = 2**16

@@ -1,7 +1,7 @@
 """The automaton of borders for texts with added tokens: sections of text between them, each cut by itself.
 
-It has the face of :class:`bytelm.tokens.borders.BorderAutomaton` and stands in for it. Its states are those of the
-sections' automaton together with the added tokens that have begun and must not be completed.
+It stands in for the automaton of one section. Its states are those of that automaton together with the added tokens
+that have begun and must not be completed.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bytelm.tokens.added import AddedTokens, Unfinished
-from bytelm.tokens.borders import DEAD, UNKNOWN, BorderAutomaton
+from bytelm.tokens.automaton import DEAD, Automaton
+from bytelm.tokens.borders import BorderAutomaton
 from bytelm.tokens.classes import CharacterClasses
 
 Options = frozenset[Unfinished]
@@ -38,7 +39,7 @@ class _Place(NamedTuple):
     spaced: bool = False
 
 
-class SectionAutomaton:
+class SectionAutomaton(Automaton):
     """The automaton of possible (character class, border after it) sequences between added tokens.
 
     Args:
@@ -48,9 +49,6 @@ class SectionAutomaton:
         due: what is put before the text, where added tokens are looked for before that.
         swallowed: whether that is put only before sections that do not begin with it.
         marked: whether spaces are marks already where added tokens are looked for, and so are no white space.
-
-    Attributes:
-        start, at_border, may_end: as of the inner automaton.
     """
 
     def __init__(
@@ -62,6 +60,7 @@ class SectionAutomaton:
         swallowed: bool = False,
         marked: bool = False,
     ) -> None:
+        super().__init__(len(classes.representatives))
         self._swallowed = swallowed
         self._marked = marked
         self._inner = inner
@@ -70,9 +69,6 @@ class SectionAutomaton:
         self._strips_left = any(entry.strips_left for entry in added.by_id.values())
         self._ids: dict[_Place, int] = {}
         self._places: list[_Place] = []
-        self.at_border: list[bool] = []
-        self.may_end: list[bool] = []
-        self._table = np.full((16, 2, len(classes.representatives) + 16), UNKNOWN, dtype=np.int32)
         self.start = self._state(_Place(inner.start, frozenset({frozenset()}), due=due))
 
     def kept(self) -> tuple[list[Any], NDArray[np.int32]]:
@@ -90,38 +86,13 @@ class SectionAutomaton:
         self._table = table
 
     def explore(self, limit: int) -> None:
-        """Find all steps from ``limit`` states, those with the fewest unfinished added tokens first."""
         done: set[int] = set()
         while len(done) < min(limit, len(self._places)):
             waiting = set(range(len(self._places))) - done
             state = min(waiting, key=self._unlikelihood)
             done.add(state)
             for character_class in range(len(self._classes.representatives)):
-                for border in (False, True):
-                    self.step(state, character_class, border)
-
-    def step(self, state: int, character_class: int, border: bool) -> int:
-        """The state after one more character with, or without, a border behind it; ``DEAD`` if impossible."""
-        if character_class >= self._table.shape[2]:
-            self._grow(2)
-        found = int(self._table[state, int(border), character_class])
-        if found == UNKNOWN:
-            found = self._follow(self._places[state], character_class, border)
-            self._table[state, int(border), character_class] = found
-        return found
-
-    def step_all(self, states: NDArray[np.int32], classes: NDArray[np.int64], border: bool) -> NDArray[np.int32]:
-        """``step`` for arrays of equal shape; dead states stay dead."""
-        if classes.size and int(classes.max()) >= self._table.shape[2]:
-            self._grow(2)
-        rows = np.maximum(states, 0)
-        found = self._table[rows, int(border), classes]
-        missing = (found == UNKNOWN) & (states >= 0)
-        if missing.any():
-            for state, character_class in np.unique(np.stack((rows[missing], classes[missing])), axis=1).T.tolist():
-                self.step(state, character_class, border)
-            found = self._table[rows, int(border), classes]
-        return np.where(states >= 0, found, DEAD).astype(np.int32)
+                self.step(state, character_class, False)
 
     def take(self, state: int, token: int) -> int:
         """The state after an added token; ``DEAD`` if it cannot stand there."""
@@ -130,6 +101,10 @@ class SectionAutomaton:
         if not self.may_end[state] or not taken or (entry.strips_left and place.spaced):
             return DEAD
         return self._state(_Place(self._inner.start, taken, due=entry.behind, stripped=entry.strips_right))
+
+    def _learn(self, state: int, character_class: int) -> None:
+        inside, border = (self._follow(self._places[state], character_class, border) for border in (False, True))
+        self._set(state, character_class, inside, border)
 
     def _follow(self, place: _Place, character_class: int, border: bool) -> int:
         name, char = self._classes.names[character_class], self._classes.representatives[character_class]
@@ -154,18 +129,10 @@ class SectionAutomaton:
 
     def _state(self, place: _Place) -> int:
         if place not in self._ids:
-            self._ids[place] = len(self._places)
+            may_end = bool(place.options) and self._inner.may_end[place.inner]
+            self._ids[place] = self._add(self._inner.at_border[place.inner], may_end)
             self._places.append(place)
-            self.at_border.append(self._inner.at_border[place.inner])
-            self.may_end.append(bool(place.options) and self._inner.may_end[place.inner])
-            if len(self._places) > self._table.shape[0]:
-                self._grow(0)
         return self._ids[place]
-
-    def _grow(self, axis: int) -> None:
-        padding = [(0, 0), (0, 0), (0, 0)]
-        padding[axis] = (0, self._table.shape[axis])
-        self._table = np.pad(self._table, padding, constant_values=UNKNOWN)
 
 
 def _left(found: Iterable[Unfinished | None]) -> Options:

@@ -7,12 +7,12 @@ tokens before it began. An added token stands between two sections of text and b
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bytelm.tokens.borders import DEAD
+from bytelm.tokens.automaton import DEAD, Automaton
 from bytelm.tokens.classes import CharacterClasses
 from bytelm.tokens.normalizing import Normalization
 from bytelm.tokens.spelling import ByteFallback, Spelling
@@ -21,22 +21,6 @@ from bytelm.utf8 import completions, split_tail
 
 _CACHE_BYTES = 64 * 2**20
 _STEPS_CACHED = 2**16
-
-
-class Automaton(Protocol):
-    """The automaton of possible (character class, border after it) sequences; see :mod:`bytelm.tokens.borders`."""
-
-    start: int
-    at_border: list[bool]
-    may_end: list[bool]
-
-    def step(self, state: int, character_class: int, border: bool) -> int:
-        """The state after one more character with, or without, a border behind it; ``DEAD`` if impossible."""
-        ...
-
-    def step_all(self, states: NDArray[np.int32], classes: NDArray[np.int64], border: bool) -> NDArray[np.int32]:
-        """``step`` for arrays of equal shape; dead states stay dead."""
-        ...
 
 
 class Spelled(NamedTuple):
