@@ -43,6 +43,16 @@ def test_python_examples() -> None:
     assert results.failed == 0, "".join(report)
 
 
+def test_examples_of_tokenizers(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folders that the page names are those of the shared data."""
+    monkeypatch.chdir(shared / "data" / "tokenizers")
+    report: list[str] = []
+    text = (ROOT / "docs" / "tokenizers.md").read_text(encoding="utf-8")
+    test = doctest.DocTestParser().get_doctest(text, {}, "tokenizers.md", "tokenizers.md", 0)
+    assert len(test.examples) > 10
+    assert doctest.DocTestRunner().run(test, out=report.append).failed == 0, "".join(report)
+
+
 @pytest.mark.parametrize(("command", "output"), commands())
 def test_command_examples(
     command: str, output: str, capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
@@ -78,3 +88,17 @@ def test_the_losses_are_what_was_measured() -> None:
     scoring = sorted(round(model["score"]["bytelm 1e-6"]["ratio"]["median"], 2) for model in measured)
     assert f"{stepping[0]} to {stepping[-1]} of transformers" in README
     assert f"{scoring[0]} to {scoring[-1]} of one token-level" in README
+
+
+def test_the_table_of_beams_is_what_was_measured() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "beams.json").read_text(encoding="utf-8"))["models"]
+    named = {
+        "canonical, tolerance 1e-6": "canonical 1e-06",
+        "all, adaptive beam, tolerance 1e-4": "all 0.0001",
+        "all, fixed beam of 5, threshold 0.05": "beam 5, 0.05",
+        "all, fixed beam of 20": "beam 20, 0",
+    }
+    for words, name in named.items():
+        rows = [measured[model]["rows"][name] for model in ("stories260K", "pycode-bpe4k")]
+        cells = [cell for row in rows for cell in (f"{row['per_byte']['heads']:.2f}", f"{row['worst_text']:.2g}")]
+        assert f"| {words} | {' | '.join(cells)} |" in README
