@@ -22,7 +22,7 @@ SEGMENTATIONS = ("canonical", "all")
 METHODS = ("exact", "beam")
 DTYPES = ("float32", "bfloat16", "float16")
 
-_FILES = ["*.json", "*.safetensors", "*.bin", "*.model", "*.txt", "*.jinja"]
+_FILES = ["*.json", "*.safetensors", "*.bin", "*.model", "*.txt", "*.jinja", "*.tiktoken"]
 """What is downloaded of a repository."""
 
 _DEFAULT_TOLERANCE = {"canonical": 1e-6, "all": 1e-4}
@@ -135,6 +135,8 @@ def tokenizer(source: str | Path | Encoding | None = None, *, pattern: str | Non
     """
     if source is None or isinstance(source, str | Path):
         return Tokenizer(resolve(source), pattern=pattern)
+    if pattern is not None:
+        raise ValueError("pattern= is for files of tiktoken; an encoding holds its own")
     return Tokenizer(source)
 
 

@@ -102,12 +102,16 @@ def test_what_normalizing_changes_is_never_allowed(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"single_word": True}, r"added token '<y>' stands only for whole words \(single_word\)"),
-        ({"normalized": True, "content": "  "}, "the normalizer replaces characters around the added token '  '"),
+        ({"normalized": True, "content": "  "}, "the normalizer replaces characters around the added token ' '"),
+        ({"content": "end"}, r"'end' is looked for only where the special token '<\|endoftext\|>' does not stand"),
+        ({"content": "|>x"}, r"'\|>x' is looked for only where the special token '<\|endoftext\|>' does not stand"),
     ],
 )
 def test_added_tokens_that_cannot_be_followed(tmp_path: Path, change: dict[str, bool | str], message: str) -> None:
     description = byte_level("gpt2", "single spaces")
-    description["added_tokens"] = [added(len(description["model"]["vocab"]), "<y>", special=False) | change]
+    size = len(description["model"]["vocab"])
+    entries = [added(size, "<y>", special=False) | change, added(size + 1, "<|endoftext|>")]
+    description["added_tokens"] = entries
     tokenizer = save(tmp_path, description)
     with pytest.raises(ValueError, match=message + r'.*segmentation="all"'):
         tokenizer.allowed_next([])
@@ -122,6 +126,64 @@ def test_dropout_and_unknown_normalizers_cannot_be_followed(tmp_path: Path) -> N
     description = byte_level("gpt2") | {"normalizer": {"type": "ByteLevel"}}
     with pytest.raises(ValueError, match="a normalizer 'ByteLevel' that bytelm cannot follow; it follows BertNorm"):
         save(tmp_path / "normalizer", description).allowed_next([])
+
+
+@pytest.mark.parametrize(
+    ("normalizer", "message"),
+    [
+        (
+            {"type": "Replace", "pattern": {"String": "  "}, "content": " "},
+            "the normalizer makes '  ' of '   ' and changes that again",
+        ),
+        (
+            {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"},
+            "the normalizer makes 'aa' of 'a' and changes that again",
+        ),
+        (
+            {
+                "type": "BertNormalizer",
+                "clean_text": True,
+                "handle_chinese_chars": True,
+                "strip_accents": None,
+                "lowercase": False,
+            },
+            "puts spaces around Chinese characters, and the pre-tokenizer does not take them out",
+        ),
+    ],
+)
+def test_normalizers_that_cannot_be_followed(tmp_path: Path, normalizer: dict[str, object], message: str) -> None:
+    tokenizer = save(tmp_path, byte_level("gpt2") | {"normalizer": normalizer})
+    with pytest.raises(ValueError, match=message + r'.*segmentation="all"'):
+        tokenizer.allowed_next([])
+
+
+def test_a_piece_with_a_space_that_no_text_yields(tmp_path: Path) -> None:
+    """Where spaces are written as marks, a piece with a real space is never found, though its bytes are the same."""
+    for name in ("unigram, always", "sentencepiece, always"):
+        description = FAMILIES[name]()
+        names = description["model"]["vocab"]
+        if name.startswith("unigram"):
+            names.append([" ", -0.5])
+        else:
+            names[" "] = len(names)
+        tokenizer = save(tmp_path / name, description)
+        mark = tokenizer.token_named("▁")
+        real = tokenizer.token_named(" ")
+        assert mark is not None
+        assert real is not None
+        assert tokenizer.token_bytes(mark) == tokenizer.token_bytes(real) == b" "
+        first = tokenizer.allowed_next([])
+        assert first[mark]
+        assert not first[real]
+        check(tokenizer, 5, cuts=100, contexts=1)
+
+
+def test_unigram_without_marks(tmp_path: Path) -> None:
+    description = FAMILIES["unigram, never, whole"]() | {"pre_tokenizer": None, "decoder": None}
+    description["model"]["vocab"] += [[" ", -3.0]]
+    tokenizer = save(tmp_path, description)
+    assert tokenizer.normalize("▁ a") == "▁ a".encode()
+    check(tokenizer, 3)
 
 
 def test_the_families_are_what_they_say(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bytelm.tokens.lattice import Lattice, advance_lattice, begin_lattice, restart_lattice
 from bytelm.tokens.rules import Rule
 from bytelm.tokens.tokenizer import Tokenizer
+from tokens.families import word_piece
 from tokens.tiny import PATTERNS, adversarial, byte_level, save, sentencepiece, trained
 
 
@@ -112,6 +113,15 @@ def test_without_byte_tokens_the_byte_and_its_place_are_named(tmp_path: Path) ->
     rule = save(tmp_path, description).canonical
     with pytest.raises(ValueError, match="the tokenizer has no token for byte 0xfe at position 2 of the text"):
         walk(rule, b"aa\xfe")
+
+
+def test_where_even_the_prefix_has_no_token_the_byte_is_named(tmp_path: Path) -> None:
+    tokenizer = save(tmp_path, word_piece(lower=True))
+    lattice = advance_lattice(tokenizer.canonical, begin_lattice(tokenizer.canonical, None, -1), ord(" "))
+    assert not advance_lattice(tokenizer.canonical, lattice, ord("H")).cursors
+    message = r"goes on with byte 0x48 at position 0, and it has no token for byte 0x20, which it puts before every"
+    with pytest.raises(ValueError, match=message):
+        restart_lattice(tokenizer.canonical, lattice, ord("H"))
 
 
 def test_heads_of_an_ordinary_word_by_hand(tmp_path: Path) -> None:

@@ -100,6 +100,23 @@ def test_a_tekken_file(ranks: dict[bytes, int], tmp_path: Path) -> None:
     assert prove(tokenizer, cuts=100, contexts=1).holds
 
 
+def test_tokens_that_the_model_lacks_are_left_out(ranks: dict[bytes, int], tmp_path: Path) -> None:
+    (tmp_path / "tekken.json").write_text(json.dumps(tekken(ranks)))
+    assert Tokenizer(tmp_path, size=350).size == 350
+    (tmp_path / "cl100k_base.tiktoken").write_bytes(lines(ranks))
+    assert Tokenizer(tmp_path / "cl100k_base.tiktoken", size=300).size == 300
+
+
+def test_a_pattern_is_for_files_of_tiktoken(ranks: dict[bytes, int], tmp_path: Path) -> None:
+    (tmp_path / "tekken.json").write_text(json.dumps(tekken(ranks)))
+    with pytest.raises(
+        ValueError, match=r"pattern='x' is for files of tiktoken, which do not hold one; .*tekken\.json"
+    ):
+        bytelm.tokenizer(tmp_path, pattern="x")
+    with pytest.raises(ValueError, match="an encoding holds its own"):
+        bytelm.tokenizer(encoding(ranks, PATTERNS["gpt2"]), pattern="x")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

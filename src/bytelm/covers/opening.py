@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from bytelm.heads import Head
 from bytelm.prompts import Prompt, Special
-from bytelm.tokens.lattice import advance_lattice, begin_lattice, restart_lattice
+from bytelm.tokens.lattice import advance_lattice, begin_lattice, byte_token, restart_lattice
 from bytelm.tokens.rules import Rule
 from bytelm.tokens.tokenizer import Tokenizer
 
@@ -83,11 +83,10 @@ def _walked(rule: Rule, data: bytes) -> list[int]:
         after = advance_lattice(rule, lattice, byte)
         lattice = after if after.cursors else restart_lattice(rule, lattice, byte)
     rest = lattice.after(lattice.whole.end)
-    return [*lattice.whole.head.tokens(), *(_byte_token(rule, byte) for byte in rest)]
-
-
-def _byte_token(rule: Rule, byte: int) -> int:
-    found = rule.vocabulary.find(bytes([byte]))
-    if not found:
-        raise ValueError(f"the tokenizer has no token for byte 0x{byte:02x} before a special token")
-    return int(rule.vocabulary.order[found[0]])
+    tokens = lattice.whole.head.tokens()
+    for byte in rest:
+        token = byte_token(rule, byte)
+        if token is None:
+            raise ValueError(f"the tokenizer has no token for byte 0x{byte:02x} before a special token")
+        tokens = (*tokens, token)
+    return list(tokens)

@@ -104,7 +104,7 @@ def score_text(
 
     ``-inf`` at a byte that no text of the tokenizer can have there; what follows is conditioned on it.
     """
-    walk = _walk(weigher.rule, prefix + text, head)
+    walk = _walk(weigher.rule, prefix, text, head)
     logknown = _fill(weigher, walk, tolerance, progress)
     if not (logknown > -np.inf).all():
         raise FloatingPointError("the token model gives the bytes so far probability zero")
@@ -116,11 +116,11 @@ def score_text(
     return scores[len(prefix) :]
 
 
-def _walk(rule: Rule, data: bytes, head: Head | None) -> _Walk:
-    lattice = begin_lattice(rule, head)
+def _walk(rule: Rule, prefix: bytes, text: bytes, head: Head | None) -> _Walk:
+    lattice = begin_lattice(rule, head, -len(prefix))
     walk = _Walk()
     walk.begin(lattice.root)
-    for byte in data:
+    for byte in prefix + text:
         walk.before.append(walk.columns - 1)
         after = advance_lattice(rule, lattice, byte)
         walk.possible.append(bool(after.cursors))

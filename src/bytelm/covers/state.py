@@ -203,7 +203,7 @@ def begin(weigher: Weigher, tolerance: float, prefix: bytes, head: Head | None =
     Their probability divides every other one, so it must be exact, or the quotients would bound nothing. Behind a
     single byte it is, whatever the tolerance, unless heads were dropped: all pending ones stand at its end.
     """
-    lattice = begin_lattice(weigher.rule, head)
+    lattice = begin_lattice(weigher.rule, head, -len(prefix))
     first = tolerance if not prefix or (weigher.rule.heads_die and len(prefix) == 1) else 0.0
     state = _settled(weigher, first, lattice, _anew(lattice), 0.0, True, b"", 0.0)
     if not prefix:

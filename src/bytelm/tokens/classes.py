@@ -82,7 +82,7 @@ class CharacterClasses:
     def of_range(self, codes: range) -> frozenset[int]:
         """The classes that occur among the code points of ``codes``; of large astral ranges a sample."""
         step = 1 if codes.stop <= _PLANE or len(codes) <= _PLANE // 16 else _ASTRAL_STEP
-        return frozenset(np.unique(self._of_codes(np.array(codes[::step]))).tolist())
+        return frozenset(np.unique(self._of_codes(np.array([*codes[::step], *codes[-2:]]))).tolist())
 
     def _of_codes(self, codes: NDArray[Any]) -> NDArray[np.int64]:
         classes: NDArray[np.int64] = self._known[codes].astype(np.int64)

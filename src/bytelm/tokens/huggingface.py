@@ -3,6 +3,7 @@
 Both the form of transformers 5 and that of transformers 4 are read (merges as pairs or as strings).
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -11,6 +12,7 @@ from typing import Any
 
 from bytelm.tokens.added import AddedToken
 from bytelm.tokens.json_files import read_json
+from bytelm.tokens.limits import check_limits
 from bytelm.tokens.merges import Ranked
 from bytelm.tokens.normalizing import SPACE_MARK, Normalization, parts_of
 from bytelm.tokens.specification import (
@@ -72,7 +74,7 @@ def read_huggingface(path: Path, size: int | None = None) -> Specification:
     entries = [entry for entry in listed if size is None or entry["id"] < size]
     if size is not None:
         ids = {name: i for name, i in ids.items() if i < size}
-    marked = _is_marked(description, kind)
+    marked = _is_marked(description)
     spelling = _Spelling(description, path, marked)
     produced = [entry for entry in entries if not entry["special"] and _is_produced(entry, ids, marked)]
     silent = {entry["id"] for entry in entries if entry["special"]} | _unknown(model, ids)
@@ -114,17 +116,18 @@ def _specify(path: Path, facts: Mapping[str, Any], token_bytes: tuple[bytes, ...
     produced = [entry for entry in facts["entries"] if entry["id"] in set(facts["produced"])]
     fallback = facts["fallback"]
     prefix, behind = text_prefix(pre_tokenizer, normalization), section_prefix(pre_tokenizer, normalization)
+    added = tuple(_added_token(entry, normalization, behind) for entry in produced)
     return Specification(
         kind=facts["kind"],
         token_bytes=token_bytes,
         family=family,
         normalization=normalization,
         seen=partial(text_seen, pre_tokenizer, normalization),
-        splitter=partial(_splitter, facts, normalization),
+        splitter=partial(_splitter, facts, added, normalization),
         encoder=partial(LibraryEncoder, path),
         entries=tuple(facts["entries"]),
         normalizer=facts["description"]["normalizer"],
-        added=tuple(_added_token(entry, normalization, behind) for entry in produced),
+        added=added,
         fallback=ByteFallback(frozenset(fallback[0]), frozenset(fallback[1])) if fallback is not None else None,
         prefix=prefix,
         section_prefix=behind,
@@ -174,13 +177,21 @@ class _Spelling:
         if self._continuing is not None:
             joined = name.startswith(self._continuing)
             return (name.removeprefix(self._continuing) if joined else " " + name).encode()
-        return (name.replace(SPACE_MARK, " ") if self._marked else name).encode()
+        return self.read(name).encode()
+
+    def read(self, name: str) -> str:
+        """The text that ``name`` is written for, if it stands for itself."""
+        return name.replace(SPACE_MARK, " ") if self._marked else name
+
+    def is_unmarked(self, name: str) -> bool:
+        """Whether ``name`` has a space though spaces are written as marks, so that no text yields the token."""
+        return self._marked and not self.byte_level and " " in name
 
     def atoms(self, ids: Mapping[str, int]) -> list[int]:
         """The ids that merging starts from."""
         if self.byte_level:
             return [i for name, i in ids.items() if len(name) == 1 and ord(name) in self._table]
-        single = [i for name, i in ids.items() if len(name) == 1]
+        single = [i for name, i in ids.items() if len(name) == 1 and not self.is_unmarked(name)]
         return single + sorted(ids[name] for name in STAND_INS if name in ids) if self.by_bytes else single
 
 
@@ -198,7 +209,7 @@ def _kinds(entry: Any) -> set[str]:
     return {entry.get("type", "")}.union(*map(_kinds, members))
 
 
-def _is_marked(description: Mapping[str, Any], kind: str) -> bool:
+def _is_marked(description: Mapping[str, Any]) -> bool:
     """Whether spaces are written as U+2581."""
     replaced = [
         part
@@ -207,7 +218,7 @@ def _is_marked(description: Mapping[str, Any], kind: str) -> bool:
         if part["type"] == "Replace" and SPACE_MARK in (part["content"], part["pattern"].get("String"))
     ]
     spaced = any("Metaspace" in _kinds(description.get(part)) for part in ("pre_tokenizer", "decoder"))
-    return kind == "Unigram" or spaced or bool(replaced)
+    return spaced or bool(replaced)
 
 
 def _is_produced(entry: Mapping[str, Any], ids: Mapping[str, int], marked: bool) -> bool:
@@ -242,7 +253,10 @@ def _family(
         pieces, scores = zip(*model["vocab"], strict=True)
         scores = tuple(map(float, scores))
         written = {name: i for i, name in enumerate(pieces) if i in silent or (spelling.by_bytes and name in STAND_INS)}
-        others = {name.replace(SPACE_MARK, " "): scores[i] for name, i in written.items()}
+        others = {spelling.read(name): scores[i] for name, i in written.items()}
+        scores = tuple(
+            math.nan if spelling.is_unmarked(name) else score for name, score in zip(pieces, scores, strict=True)
+        )
         return UnigramFamily(scores, others)
     if model.get("type") == "WordPiece":
         never = tuple(spelling.of(name) for name, i in ids.items() if i in silent)
@@ -280,36 +294,9 @@ def _fallback(
     return [ids[name] for name in STAND_INS if name in ids], [*single, *([" "] if SPACE_MARK in ids else [])]
 
 
-def _splitter(facts: Mapping[str, Any], normalization: Normalization) -> Splitter:
-    normalization.check()
-    if facts["dropout"]:
-        raise ValueError(
-            "the tokenizer drops merges at random (dropout), so no segmentation is its own; "
-            'load the model with segmentation="all"'
-        )
-    single = [entry["content"] for entry in facts["entries"] if entry.get("single_word") and not entry["special"]]
-    if single:
-        raise ValueError(
-            f"the added token {single[0]!r} stands only for whole words (single_word), which bytelm cannot follow; "
-            'load the model with segmentation="all"'
-        )
-    for entry in facts["entries"]:
-        if (
-            entry["id"] in facts["produced"]
-            and entry["normalized"]
-            and _is_touched(_pattern(entry, normalization), normalization)
-        ):
-            raise ValueError(
-                f"the normalizer replaces characters around the added token {entry['content']!r}, which is looked for "
-                'behind it, and bytelm cannot follow that; load the model with segmentation="all"'
-            )
+def _splitter(facts: Mapping[str, Any], added: tuple[AddedToken, ...], normalization: Normalization) -> Splitter:
+    check_limits(facts, added, normalization)
     return splitter_of(facts["description"]["pre_tokenizer"], normalization, facts["description"]["normalizer"])
-
-
-def _is_touched(pattern: str, normalization: Normalization) -> bool:
-    """Whether the patterns of the normalizer may change what stands beside an added token together with it."""
-    around = (before + pattern + behind for before in ("a ", "a") for behind in (" a", "a", pattern + "a"))
-    return any(normalization.replaced(text) != text for text in around)
 
 
 def _describe(kind: str, description: Mapping[str, Any]) -> str:

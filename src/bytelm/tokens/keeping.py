@@ -6,6 +6,7 @@ executed. A file that is damaged or of another version is as good as none.
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Mapping
 from hashlib import blake2b
@@ -51,7 +52,8 @@ class Kept:
         found = folder()
         if found is not None:
             digest = blake2b(digest_size=20)
-            digest.update(repr((_FORMAT, version("bytelm"), version("tokenizers"), np.__version__, options)).encode())
+            versions = [version(name) for name in ("bytelm", "tokenizers", "regex", "numpy")]
+            digest.update(repr((_FORMAT, versions, sys.version_info[:2], options)).encode())
             for file in files:
                 digest.update(file.read_bytes() if file.is_file() else b"")
             self._path = found / f"tokenizer-{digest.hexdigest()}.npz"

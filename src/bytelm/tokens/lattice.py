@@ -108,18 +108,29 @@ def restart_lattice(rule: Rule, lattice: Lattice, byte: int) -> Lattice:
     """
     head = lattice.whole.head
     for place, value in enumerate(lattice.after(lattice.whole.end), start=lattice.whole.end):
-        head = Head(head, _byte_token(rule, value, place))
+        token = byte_token(rule, value)
+        if token is None and place < 0:
+            raise ValueError(
+                f"no text of the tokenizer goes on with byte 0x{byte:02x} at position {lattice.end}, and it has no "
+                f"token for byte 0x{value:02x}, which it puts before every text, to take the text as given"
+            )
+        head = Head(head, _given(token, value, place))
     after = advance_lattice(rule, begin_lattice(rule, head, lattice.end), byte)
     if after.cursors:
         return after
-    return begin_lattice(rule, Head(head, _byte_token(rule, byte, lattice.end)), lattice.end + 1)
+    return begin_lattice(rule, Head(head, _given(byte_token(rule, byte), byte, lattice.end)), lattice.end + 1)
 
 
-def _byte_token(rule: Rule, byte: int, place: int) -> int:
+def byte_token(rule: Rule, byte: int) -> int | None:
+    """The token that is one byte, if there is one."""
     found = rule.vocabulary.find(bytes([byte]))
-    if not found:
+    return int(rule.vocabulary.order[found[0]]) if found else None
+
+
+def _given(token: int | None, byte: int, place: int) -> int:
+    if token is None:
         raise ValueError(f"the tokenizer has no token for byte 0x{byte:02x} at position {place} of the text")
-    return int(rule.vocabulary.order[found[0]])
+    return token
 
 
 def _any_allowed(rule: Rule, context: Context, low: int, high: int) -> bool:

@@ -14,6 +14,7 @@ import json
 import unicodedata
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ _PATTERNED = {"Replace", "Strip"}
 _SEPARATOR = "|"
 _LONGEST_OPEN_END = 32
 _CACHED = 2**14
+_PROBED = 6
 
 Change = Callable[[str], str]
 
@@ -73,6 +75,18 @@ class Normalization:
                 f"the tokenizer has a normalizer {self._unknown[0]!r} that bytelm cannot follow; it follows "
                 f'{", ".join(sorted(_LOCAL | _PATTERNED | {"Prepend"}))}; load the model with segmentation="all"'
             )
+
+    def unstable(self) -> str | None:
+        """A short text of which the parts that replace patterns make another one that they change again, if any."""
+        if not self.patterns:
+            return None
+        written = "".join(
+            part["content"] + part["pattern"].get("String", "") for part in self.patterns if part["type"] == "Replace"
+        )
+        characters = "".join(dict.fromkeys(written[:_PROBED] + " a"))
+        probes = ("".join(chosen) for length in range(1, 5) for chosen in product(characters, repeat=length))
+        longer = (char * count for char in characters for count in range(5, 10))
+        return next((text for text in (*probes, *longer) if self.seen(self.seen(text)) != self.seen(text)), None)
 
     def seen(self, text: str) -> str:
         """What is left of a text, without what is put before it."""

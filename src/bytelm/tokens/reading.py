@@ -66,12 +66,14 @@ def read_tokenizer(path: Path, size: int | None = None, pattern: str | None = No
         ValueError: the file is not a tokenizer, or one of a kind that bytelm does not know.
     """
     file = find_tokenizer(path)
-    if file.name == "tekken.json":
-        return read_tekken(file)
-    if file.suffix == ".txt":
-        return _specify_rwkv(file)
     if file.suffix in (".tiktoken", ".model"):
-        return read_tiktoken(file, pattern)
+        return read_tiktoken(file, pattern, size)
+    if pattern is not None:
+        raise ValueError(f"pattern={pattern!r} is for files of tiktoken, which do not hold one; {file} needs none")
+    if file.name == "tekken.json":
+        return read_tekken(file, size)
+    if file.suffix == ".txt":
+        return _specify_rwkv(file, size)
     return read_huggingface(file, size)
 
 
@@ -85,7 +87,9 @@ def find_tokenizer(path: Path) -> Path:
         return path
     found = [file for form in FORMS for file in sorted(path.glob(form))]
     if not found:
-        raise FileNotFoundError(f"no tokenizer.json in {path}: save the model's fast tokenizer there")
+        raise FileNotFoundError(
+            f"no tokenizer.json in {path}: save the model's fast tokenizer there; {', '.join(FORMS[1:])} are read too"
+        )
     return found[0]
 
 
@@ -103,8 +107,8 @@ class _BytesEncoder:
         return self._token_bytes.index(content.encode()) if content.encode() in self._token_bytes else None
 
 
-def _specify_rwkv(path: Path) -> Specification:
-    token_bytes = read_rwkv(path)
+def _specify_rwkv(path: Path, size: int | None) -> Specification:
+    token_bytes = read_rwkv(path)[:size]
     return Specification(
         kind="RWKV",
         token_bytes=token_bytes,

@@ -205,7 +205,7 @@ def _words_parts(parts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             return [found]
     raise ValueError(
         f"the tokenizer's pre-tokenizer {[part['type'] for part in parts]} leaves out the white space between words, "
-        'so its tokens do not say which bytes they stand for; load the model with segmentation="all"'
+        "so its tokens do not say which bytes they stand for"
     )
 
 

@@ -112,12 +112,13 @@ def read_encoding(encoding: Encoding) -> Specification:
     return replace(specification, encoder=partial(EncodingEncoder, encoding))
 
 
-def read_tiktoken(path: Path, pattern: str | None = None) -> Specification:
+def read_tiktoken(path: Path, pattern: str | None = None, size: int | None = None) -> Specification:
     """A file of tiktoken: a token in base64 and its rank on every line.
 
     Args:
         path: the file.
         pattern: the regular expression that texts are cut by; not needed for tiktoken's own encodings.
+        size: leave out the tokens from this id on.
 
     Raises:
         ValueError: a line is malformed, or the pattern is not known.
@@ -142,11 +143,15 @@ def read_tiktoken(path: Path, pattern: str | None = None) -> Specification:
             f"{path} holds the ranks of tokens, but not the pattern that texts are cut by, and {name!r} is not one of "
             f"{', '.join(PATTERNS)}; give pattern=…"
         )
-    return _specify(f"tiktoken {name}", ranks, found, {})
+    return _specify(f"tiktoken {name}", _below(ranks, size), found, {})
 
 
-def read_tekken(path: Path) -> Specification:
+def read_tekken(path: Path, size: int | None = None) -> Specification:
     """A ``tekken.json``: special tokens have the first ids, then come as many tokens as the vocabulary has room for.
+
+    Args:
+        path: the file.
+        size: leave out the tokens from this id on.
 
     Raises:
         ValueError: the file is malformed.
@@ -163,7 +168,7 @@ def read_tekken(path: Path) -> Specification:
         special = {str(entry["token_str"]): int(entry["rank"]) for entry in listed}
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not a Tekken tokenizer: {error!r}") from error
-    return _specify("Tekken", ranks, pattern, special or {"<unk>": 0, "<s>": 1, "</s>": 2})
+    return _specify("Tekken", _below(ranks, size), pattern, special or {"<unk>": 0, "<s>": 1, "</s>": 2})
 
 
 def _specify(kind: str, ranks: Mapping[bytes, int], pattern: str, special: Mapping[str, int]) -> Specification:
@@ -184,6 +189,10 @@ def _specify(kind: str, ranks: Mapping[bytes, int], pattern: str, special: Mappi
         entries=tuple(_entry(token, content) for content, token in special.items()),
         named={role: special[contents[0]] for role, contents in named.items() if contents},
     )
+
+
+def _below(ranks: dict[bytes, int], size: int | None) -> dict[bytes, int]:
+    return ranks if size is None else {data: token for data, token in ranks.items() if token < size}
 
 
 def _entry(token: int, content: str) -> dict[str, Any]:
