@@ -1,6 +1,7 @@
 """What a proof tried and found, in words for people and as JSON for programs."""
 
 import statistics
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -86,10 +87,10 @@ def _about(tokenizer: Tokenizer, name: str) -> Iterator[str]:
 
 def _change(tokenizer: Tokenizer, probe: str) -> str:
     after = tokenizer.normalize(probe)
-    shown = visible(after) if after else "nothing"
-    if shown == visible(probe.encode()):
-        shown = " ".join(f"U+{ord(char):04X}" for char in after.decode("utf-8", "replace"))
-    return f"{visible(probe.encode())} to {shown}"
+    given, shown = visible(probe.encode()), visible(after) if after else "nothing"
+    if unicodedata.normalize("NFC", probe).encode() == after:  # the two look alike
+        given = " ".join(f"U+{ord(char):04X}" for char in probe)
+    return f"{given} to {shown}"
 
 
 def _tried(proof: Proof) -> Iterator[str]:
