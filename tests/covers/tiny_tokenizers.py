@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from bytelm.tokens.huggingface import byte_characters
 from bytelm.tokens.normalizing import SPACE_MARK
 from bytelm.tokens.tokenizer import Tokenizer
+from bytelm.tokens.writing import byte_characters
 
 END_NAMES = ("</s>", "<|stop|>")
 LONGEST = 3

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from bytelm.tokens.huggingface import byte_characters
 from bytelm.tokens.reading import read_tokenizer
 from bytelm.tokens.specification import BytePairFamily
 from bytelm.tokens.tokenizer import Tokenizer
+from bytelm.tokens.writing import byte_characters
 from tokens.tiny import added, byte_level, save, sentencepiece
 
 MERGES = [(b"a", b"b"), (b" ", b"ab"), (b"\xc3", b"\xa9")]

@@ -9,9 +9,9 @@ from typing import Any
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Encoder
 
-from bytelm.tokens.huggingface import byte_characters
 from bytelm.tokens.splitting import GPT2_PATTERN
 from bytelm.tokens.tokenizer import Tokenizer
+from bytelm.tokens.writing import byte_characters
 
 CL100K = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"

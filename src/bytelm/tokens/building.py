@@ -1,5 +1,7 @@
 """From the specification of a tokenizer to its canonical rule."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from bytelm.tokens.sections import SectionAutomaton
 from bytelm.tokens.segmenting import Segmenter
 from bytelm.tokens.specification import BytePairFamily, LongestFamily, Specification, UnigramFamily
 from bytelm.tokens.spelling import Spelling
+from bytelm.tokens.splitting import Splitter
 from bytelm.tokens.unigram import Unigram
 from bytelm.tokens.vocabulary import Vocabulary
 from bytelm.tokens.walks import Walks
@@ -30,115 +33,136 @@ WORTH_KEEPING = 4096
 _STATES_EXPLORED = 32
 
 
+@dataclass(frozen=True)
+class _Parts:
+    """The parts of a canonical rule that there is something to keep of.
+
+    Attributes:
+        merges: those of a byte-pair encoding; ``None`` for other families, which are made anew every time.
+        classes: the classes of characters.
+        section: the borders of one section of text.
+        automaton: the borders of whole texts; ``section`` itself where there are no added tokens.
+        walks: where tokens lead.
+        rule: the rule.
+    """
+
+    merges: Merges | None
+    classes: CharacterClasses
+    section: BorderAutomaton
+    automaton: BorderAutomaton | SectionAutomaton
+    walks: Walks
+    rule: CanonicalRule
+
+
 def canonical_rule(specification: Specification, vocabulary: Vocabulary, kept: Kept) -> CanonicalRule:
     """The rule of ``segmentation="canonical"``, taken up from what is kept, or made and then kept.
 
     Raises:
         ValueError: the tokenizer has parts that cannot be followed.
     """
-    parts = _Parts(specification, vocabulary, kept.part(RULE))
-    if parts.worth_keeping and not parts.restored:
-        facts, arrays = parts.explored()
-        kept.save({RULE: (facts, arrays), SPECIFICATION: (specification.facts or {}, vocabulary.arrays())})
+    known = kept.part(RULE)
+    if known is not None:
+        return _taken_up(specification, vocabulary, *known).rule
+    parts = _made(specification, vocabulary)
+    if parts.merges is not None and vocabulary.size >= WORTH_KEEPING:
+        told = (specification.facts or {}, vocabulary.arrays())
+        kept.save({RULE: _explored(parts, parts.merges), SPECIFICATION: told})
     return parts.rule
 
 
-class _Parts:
-    """The parts of a canonical rule.
-
-    Args:
-        specification: the tokenizer.
-        vocabulary: its tokens, sorted.
-        known: what was kept of the parts, if anything.
-
-    Attributes:
-        rule: the rule.
-        restored: whether it was taken up from what was kept.
-        worth_keeping: whether making it takes so long that it should be kept.
-    """
-
-    def __init__(
-        self, specification: Specification, vocabulary: Vocabulary, known: tuple[dict[str, Any], Arrays] | None
-    ) -> None:
-        facts, arrays = known if known is not None else ({}, {})
-        self.restored = known is not None
-        splitter, normalization = specification.splitter(), specification.normalization
-        self._added = AddedTokens(specification.added)
-        strips = any(entry.strips_left or entry.strips_right for entry in self._added.by_id.values())
-        atoms = [*splitter.atoms, *([r"\s"] if strips else [])]
-        # Added tokens that are looked for in the normalized text find there what the normalizer puts before it.
-        swallows, normalized = specification.swallows, all(entry.normalized for entry in self._added.by_id.values())
-        due = specification.prefix if swallows or not normalized else ""
-        named = self._added.characters + due if self._added.by_id else ""
-        family = specification.family
-        self._merges: Merges | None = None
-        if isinstance(family, BytePairFamily):
-            self._merges = _merges(family, len(specification.token_bytes), _under("merges", arrays))
-        segmenter = self._segmenter(specification, vocabulary)
-        if known is None:
-            self._classes = CharacterClasses(atoms, normalization.unchanged, named)
-            self._section = BorderAutomaton.learned(splitter, self._classes.plain_representatives)
-        else:
-            self._classes = CharacterClasses.restored(
-                atoms, normalization.unchanged, facts["classes"], arrays["classes"]
-            )
-            self._section = BorderAutomaton.restored(
-                splitter, self._classes.plain_representatives, facts["borders"], arrays["borders"]
-            )
-        self._automaton: BorderAutomaton | SectionAutomaton = self._section
-        if self._added.by_id:
-            self._automaton = SectionAutomaton(
-                self._section, self._classes, self._added, due, swallows, normalized and normalization.marks
-            )
-            if known is not None:
-                self._automaton.restore(facts["sections"], arrays["sections"])
-        spelled = segmenter.reachable.copy()
-        spelled[vocabulary.index[np.array(list(self._added.by_id), dtype=np.int64)]] = False
-        spelling = None if known is None else Spelling.restored(vocabulary.words, _under("spelling", arrays))
-        self._walks = Walks(
-            vocabulary, spelled, self._automaton, self._classes, normalization, specification.fallback, spelling
-        )
-        self.rule = CanonicalRule(vocabulary, segmenter, self._automaton, self._walks, normalization, self._added.by_id)
-        if known is not None:
-            self.rule.restore({int(state): arrays[f"living/{state}"] for state in facts["living"]})
-            self._walks.restore(_under("walks", arrays))
-        self.worth_keeping = self._merges is not None and vocabulary.size >= WORTH_KEEPING
-
-    def explored(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """What there is to keep, after finding out what most texts will need."""
-        assert self._merges is not None, "only byte-pair encodings are kept"
-        self._section.explore(_STATES_EXPLORED)
-        self._automaton.explore(_STATES_EXPLORED)
-        living = self.rule.kept(_STATES_EXPLORED)
-        facts: dict[str, Any] = {"living": list(living)}
-        arrays: dict[str, NDArray[Any]] = {f"living/{state}": bits for state, bits in living.items()}
-        arrays |= {f"walks/{name}": array for name, array in self._walks.kept(living).items()}
-        facts["classes"], arrays["classes"] = self._classes.kept()
-        facts["borders"], arrays["borders"] = self._section.kept()
-        if isinstance(self._automaton, SectionAutomaton):
-            facts["sections"], arrays["sections"] = self._automaton.kept()
-        arrays |= {f"merges/{name}": array for name, array in self._merges.arrays().items()}
-        arrays |= {f"spelling/{name}": array for name, array in self._walks.spelling.arrays().items()}
-        return facts, arrays
-
-    def _segmenter(self, specification: Specification, vocabulary: Vocabulary) -> Segmenter:
-        family = specification.family
-        if isinstance(family, LongestFamily):
-            return LongestMatch(vocabulary, competitors=family.others, longest=family.longest)
-        if isinstance(family, UnigramFamily):
-            scores = np.full(len(specification.token_bytes), np.nan)
-            scores[: len(family.scores)] = family.scores[: len(scores)]
-            fallback = specification.fallback
-            byte_tokens = sorted(fallback.tokens, key=vocabulary.token_bytes.__getitem__) if fallback else None
-            return Unigram(vocabulary, scores, family.others, byte_tokens)
-        assert self._merges is not None, "byte-pair encodings have merges"
-        unmerged = np.flatnonzero(~self._merges.reachable[vocabulary.order])
-        whole = set(vocabulary.order[unmerged].tolist()) - set(self._added.by_id)
-        return BytePairs(vocabulary, self._merges, whole if family.ignore_merges else ())
+def _made(specification: Specification, vocabulary: Vocabulary) -> _Parts:
+    family, splitter = specification.family, specification.splitter()
+    merges = None
+    if isinstance(family, BytePairFamily):
+        merges = Merges(family.ranked(), family.atoms, len(specification.token_bytes))
+    atoms, named = _told_apart(specification, splitter)
+    classes = CharacterClasses(atoms, specification.normalization.unchanged, named)
+    section = BorderAutomaton.learned(splitter, classes.plain_representatives)
+    return _assembled(specification, vocabulary, merges, classes, section, None)
 
 
-def _merges(family: BytePairFamily, size: int, arrays: Arrays) -> Merges:
-    return Merges.restored(arrays) if arrays else Merges(family.ranked(), family.atoms, size)
+def _taken_up(specification: Specification, vocabulary: Vocabulary, facts: Mapping[str, Any], arrays: Arrays) -> _Parts:
+    splitter, unchanged = specification.splitter(), specification.normalization.unchanged
+    atoms, _ = _told_apart(specification, splitter)
+    classes = CharacterClasses.restored(atoms, unchanged, facts["classes"], arrays["classes"])
+    representatives = classes.plain_representatives
+    section = BorderAutomaton.restored(splitter, representatives, facts["borders"], arrays["borders"])
+    merges = Merges.restored(_under("merges", arrays))
+    spelling = Spelling.restored(vocabulary.words, _under("spelling", arrays))
+    parts = _assembled(specification, vocabulary, merges, classes, section, spelling)
+    if isinstance(parts.automaton, SectionAutomaton):
+        parts.automaton.restore(facts["sections"], arrays["sections"])
+    parts.walks.restore(_under("walks", arrays))
+    parts.rule.restore({int(state): arrays[f"living/{state}"] for state in facts["living"]})
+    return parts
+
+
+def _explored(parts: _Parts, merges: Merges) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """What there is to keep, after finding out what most texts will need."""
+    parts.section.explore(_STATES_EXPLORED)
+    parts.automaton.explore(_STATES_EXPLORED)
+    living = parts.rule.kept(_STATES_EXPLORED)
+    facts: dict[str, Any] = {"living": list(living)}
+    arrays: dict[str, NDArray[Any]] = {f"living/{state}": bits for state, bits in living.items()}
+    facts["classes"], arrays["classes"] = parts.classes.kept()
+    facts["borders"], arrays["borders"] = parts.section.kept()
+    if isinstance(parts.automaton, SectionAutomaton):
+        facts["sections"], arrays["sections"] = parts.automaton.kept()
+    under = {"merges": merges.arrays(), "spelling": parts.walks.spelling.arrays(), "walks": parts.walks.kept(living)}
+    arrays |= {f"{name}/{key}": array for name, found in under.items() for key, array in found.items()}
+    return facts, arrays
+
+
+def _assembled(
+    specification: Specification,
+    vocabulary: Vocabulary,
+    merges: Merges | None,
+    classes: CharacterClasses,
+    section: BorderAutomaton,
+    spelling: Spelling | None,
+) -> _Parts:
+    normalization, added = specification.normalization, AddedTokens(specification.added)
+    segmenter = _segmenter(specification, vocabulary, merges)
+    automaton: BorderAutomaton | SectionAutomaton = section
+    if added.by_id:
+        marked = normalization.marks and all(entry.normalized for entry in added.by_id.values())
+        due = _due(specification)
+        automaton = SectionAutomaton(section, classes, added, due, specification.swallows, marked)
+    spelled = segmenter.reachable.copy()
+    spelled[vocabulary.index[np.array(list(added.by_id), dtype=np.int64)]] = False
+    walks = Walks(vocabulary, spelled, automaton, classes, normalization, specification.fallback, spelling)
+    rule = CanonicalRule(vocabulary, segmenter, automaton, walks, normalization, added.by_id)
+    return _Parts(merges, classes, section, automaton, walks, rule)
+
+
+def _told_apart(specification: Specification, splitter: Splitter) -> tuple[list[str], str]:
+    """The expressions that characters are told apart by, and those that are classes of their own."""
+    added = AddedTokens(specification.added)
+    strips = any(entry.strips_left or entry.strips_right for entry in specification.added)
+    named = added.characters + _due(specification) if specification.added else ""
+    return [*splitter.atoms, *([r"\s"] if strips else [])], named
+
+
+def _due(specification: Specification) -> str:
+    """What is put before the text, unless added tokens are looked for behind that: in the normalized text."""
+    normalized = all(entry.normalized for entry in specification.added)
+    return specification.prefix if specification.swallows or not normalized else ""
+
+
+def _segmenter(specification: Specification, vocabulary: Vocabulary, merges: Merges | None) -> Segmenter:
+    family = specification.family
+    if isinstance(family, LongestFamily):
+        return LongestMatch(vocabulary, competitors=family.others, longest=family.longest)
+    if isinstance(family, UnigramFamily):
+        scores = np.full(len(specification.token_bytes), np.nan)
+        scores[: len(family.scores)] = family.scores[: len(scores)]
+        fallback = specification.fallback
+        byte_tokens = sorted(fallback.tokens, key=vocabulary.token_bytes.__getitem__) if fallback else None
+        return Unigram(vocabulary, scores, family.others, byte_tokens)
+    assert merges is not None, "byte-pair encodings have merges"
+    unmerged = np.flatnonzero(~merges.reachable[vocabulary.order])
+    whole = set(vocabulary.order[unmerged].tolist()) - {entry.token for entry in specification.added}
+    return BytePairs(vocabulary, merges, whole if family.ignore_merges else ())
 
 
 def _under(name: str, arrays: Arrays) -> dict[str, NDArray[Any]]:

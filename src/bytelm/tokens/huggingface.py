@@ -4,7 +4,6 @@ Both the form of transformers 5 and that of transformers 4 are read (merges as p
 """
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,7 @@ from bytelm.tokens.added import AddedToken
 from bytelm.tokens.json_files import read_json
 from bytelm.tokens.limits import check_limits
 from bytelm.tokens.merges import Ranked
-from bytelm.tokens.normalizing import SPACE_MARK, Normalization, parts_of
+from bytelm.tokens.normalizing import SPACE_MARK, Normalization
 from bytelm.tokens.specification import (
     BytePairFamily,
     Family,
@@ -24,12 +23,9 @@ from bytelm.tokens.specification import (
 )
 from bytelm.tokens.spelling import ByteFallback
 from bytelm.tokens.splitting import Splitter, section_prefix, splitter_of, text_prefix, text_seen
+from bytelm.tokens.writing import STAND_INS, Writing, is_marked, kinds_of
 
 KINDS = ("BPE", "Unigram", "WordPiece")
-_UNMAPPED = re.compile("[\x80-\xa0\xad]")
-"""Characters below U+0100 that stand for no byte and are not their own."""
-
-STAND_INS = {f"<0x{byte:02X}>": byte for byte in range(256)}
 
 
 class LibraryEncoder:
@@ -74,13 +70,13 @@ def read_huggingface(path: Path, size: int | None = None) -> Specification:
     entries = [entry for entry in listed if size is None or entry["id"] < size]
     if size is not None:
         ids = {name: i for name, i in ids.items() if i < size}
-    marked = _is_marked(description)
-    spelling = _Spelling(description, path, marked)
+    marked = is_marked(description)
+    writing = Writing(description, path, marked)
     produced = [entry for entry in entries if not entry["special"] and _is_produced(entry, ids, marked)]
     silent = {entry["id"] for entry in entries if entry["special"]} | _unknown(model, ids)
     token_bytes = [b""] * (1 + max([*ids.values(), *(entry["id"] for entry in entries)]))
     for name, i in ids.items():
-        token_bytes[i] = b"" if i in silent else spelling.of(name)
+        token_bytes[i] = b"" if i in silent else writing.of(name)
     normalization = Normalization(description.get("normalizer"), marked)
     for entry in produced:
         token_bytes[entry["id"]] = _pattern(entry, normalization).encode()
@@ -91,10 +87,10 @@ def read_huggingface(path: Path, size: int | None = None) -> Specification:
         "entries": entries,
         "produced": [entry["id"] for entry in produced],
         "marked": marked,
-        "fallback": _fallback(model, ids, silent, spelling),
+        "fallback": _fallback(model, ids, silent, writing),
         "named": _named_tokens(path.with_name("tokenizer_config.json"), ids, entries),
     }
-    return _specify(path, facts, tuple(token_bytes), _family(model, ids, silent, spelling, path))
+    return _specify(path, facts, tuple(token_bytes), _family(model, ids, silent, writing, path))
 
 
 def restore_huggingface(
@@ -137,88 +133,10 @@ def _specify(path: Path, facts: Mapping[str, Any], token_bytes: tuple[bytes, ...
     )
 
 
-def byte_characters() -> list[str]:
-    """The character that byte-level BPE writes for each byte (GPT-2's table): printable Latin-1 stands for itself."""
-    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
-    others = iter(range(0x100, 0x200))
-    return [chr(byte) if byte in printable else chr(next(others)) for byte in range(256)]
-
-
-class _Spelling:
-    """How a tokenizer writes bytes.
-
-    Attributes:
-        byte_level: whether it writes bytes as characters (GPT-2's table).
-        by_bytes: whether it has byte tokens for characters without a token.
-    """
-
-    def __init__(self, description: Mapping[str, Any], path: Path, marked: bool) -> None:
-        model = description["model"]
-        for affix in ("end_of_word_suffix", "continuing_subword_prefix"):
-            if model.get("type") != "WordPiece" and model.get(affix):
-                raise ValueError(
-                    f"{path} has the {affix} {model[affix]!r}: such tokens do not say which bytes they stand for"
-                )
-        self.byte_level = any("ByteLevel" in _kinds(description.get(part)) for part in ("pre_tokenizer", "decoder"))
-        self.by_bytes = bool(model.get("byte_fallback"))
-        self._marked = marked
-        self._table = {ord(char): byte for byte, char in enumerate(byte_characters())}
-        self._continuing = model.get("continuing_subword_prefix", "##") if model.get("type") == "WordPiece" else None
-
-    def of(self, name: str) -> bytes:
-        """The bytes of the token written ``name``."""
-        if self.byte_level:
-            try:
-                return name.encode() if _UNMAPPED.search(name) else name.translate(self._table).encode("latin-1")
-            except UnicodeEncodeError:
-                return name.encode()
-        if self.by_bytes and name in STAND_INS:
-            return bytes([STAND_INS[name]])
-        if self._continuing is not None:
-            joined = name.startswith(self._continuing)
-            return (name.removeprefix(self._continuing) if joined else " " + name).encode()
-        return self.read(name).encode()
-
-    def read(self, name: str) -> str:
-        """The text that ``name`` is written for, if it stands for itself."""
-        return name.replace(SPACE_MARK, " ") if self._marked else name
-
-    def is_unmarked(self, name: str) -> bool:
-        """Whether ``name`` has a space though spaces are written as marks, so that no text yields the token."""
-        return self._marked and not self.byte_level and " " in name
-
-    def atoms(self, ids: Mapping[str, int]) -> list[int]:
-        """The ids that merging starts from."""
-        if self.byte_level:
-            return [i for name, i in ids.items() if len(name) == 1 and ord(name) in self._table]
-        single = [i for name, i in ids.items() if len(name) == 1 and not self.is_unmarked(name)]
-        return single + sorted(ids[name] for name in STAND_INS if name in ids) if self.by_bytes else single
-
-
 def _ids(vocabulary: Mapping[str, int] | list[Any]) -> dict[str, int]:
     if isinstance(vocabulary, list):
         return {piece: i for i, (piece, _) in enumerate(vocabulary)}
     return dict(vocabulary)
-
-
-def _kinds(entry: Any) -> set[str]:
-    """The types of all parts of a pre-tokenizer or decoder."""
-    if not isinstance(entry, dict):
-        return set()
-    members = (*entry.get("pretokenizers", ()), *entry.get("decoders", ()))
-    return {entry.get("type", "")}.union(*map(_kinds, members))
-
-
-def _is_marked(description: Mapping[str, Any]) -> bool:
-    """Whether spaces are written as U+2581."""
-    replaced = [
-        part
-        for entry, members in (("normalizer", "normalizers"), ("decoder", "decoders"))
-        for part in parts_of(description.get(entry), members)
-        if part["type"] == "Replace" and SPACE_MARK in (part["content"], part["pattern"].get("String"))
-    ]
-    spaced = any("Metaspace" in _kinds(description.get(part)) for part in ("pre_tokenizer", "decoder"))
-    return spaced or bool(replaced)
 
 
 def _is_produced(entry: Mapping[str, Any], ids: Mapping[str, int], marked: bool) -> bool:
@@ -246,23 +164,21 @@ def _unknown(model: Mapping[str, Any], ids: Mapping[str, int]) -> set[int]:
     return {ids[model["unk_token"]]} if model.get("unk_token") in ids else set()
 
 
-def _family(
-    model: Mapping[str, Any], ids: Mapping[str, int], silent: set[int], spelling: _Spelling, path: Path
-) -> Family:
+def _family(model: Mapping[str, Any], ids: Mapping[str, int], silent: set[int], writing: Writing, path: Path) -> Family:
     if model.get("type") == "Unigram":
         pieces, scores = zip(*model["vocab"], strict=True)
         scores = tuple(map(float, scores))
-        written = {name: i for i, name in enumerate(pieces) if i in silent or (spelling.by_bytes and name in STAND_INS)}
-        others = {spelling.read(name): scores[i] for name, i in written.items()}
+        written = {name: i for i, name in enumerate(pieces) if i in silent or (writing.by_bytes and name in STAND_INS)}
+        others = {writing.read(name): scores[i] for name, i in written.items()}
         scores = tuple(
-            math.nan if spelling.is_unmarked(name) else score for name, score in zip(pieces, scores, strict=True)
+            math.nan if writing.is_unmarked(name) else score for name, score in zip(pieces, scores, strict=True)
         )
         return UnigramFamily(scores, others)
     if model.get("type") == "WordPiece":
-        never = tuple(spelling.of(name) for name, i in ids.items() if i in silent)
+        never = tuple(writing.of(name) for name, i in ids.items() if i in silent)
         return LongestFamily(int(model.get("max_input_chars_per_word", 100)), never)
     ranked = _rank(model["merges"], ids, path)
-    return BytePairFamily(lambda: ranked, spelling.atoms(ids), bool(model.get("ignore_merges")))
+    return BytePairFamily(lambda: ranked, writing.atoms(ids), bool(model.get("ignore_merges")))
 
 
 def _rank(
@@ -285,10 +201,10 @@ def _rank(
 
 
 def _fallback(
-    model: Mapping[str, Any], ids: Mapping[str, int], silent: set[int], spelling: _Spelling
+    model: Mapping[str, Any], ids: Mapping[str, int], silent: set[int], writing: Writing
 ) -> tuple[list[int], list[str]] | None:
     """The byte tokens, and the characters that have a token of their own."""
-    if spelling.byte_level or not spelling.by_bytes:
+    if writing.byte_level or not writing.by_bytes:
         return None
     single = [name for name, i in ids.items() if len(name) == 1 and i not in silent]
     return [ids[name] for name in STAND_INS if name in ids], [*single, *([" "] if SPACE_MARK in ids else [])]
@@ -304,7 +220,7 @@ def _describe(kind: str, description: Mapping[str, Any]) -> str:
         return kind
     return (
         "byte-level BPE"
-        if "ByteLevel" in _kinds(description.get("pre_tokenizer")) | _kinds(description.get("decoder"))
+        if "ByteLevel" in kinds_of(description.get("pre_tokenizer")) | kinds_of(description.get("decoder"))
         else "BPE over characters" + (" with byte fallback" if description["model"].get("byte_fallback") else "")
     )
 
