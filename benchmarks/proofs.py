@@ -13,8 +13,8 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from measuring.proving import Amount, measure
@@ -26,9 +26,9 @@ NOTES = [
     "cuts: the heads found at each cut contain the tokenizer's own (complete), and each head found is the beginning of "
     "the encoding of some text (sound). masks: allowed_next, for every token, after so many contexts.",
     "texts, passed_over: texts whose own tokens do not spell them, as with a lossy vocabulary, are passed over.",
-    "seconds: load reads the file, view makes what canonical sequences need and keeps it on disk, again takes both up "
-    "from there (small vocabularies and families other than byte-pair encoding are made anew); proof is everything "
-    "tried. "
+    "seconds, mask_milliseconds: the process's own time, whatever else the machine does, but for proof, which is by the "
+    "clock. load reads the file; view makes what canonical sequences need and keeps it on disk; again takes both up from "
+    "there (small vocabularies and families other than byte-pair encoding are made anew); proof is everything tried.",
     "resident_bytes: view is by how much the process grew for the two; peak is all of the process, the judge included.",
 ]
 
@@ -44,13 +44,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the proofs; the exit status: 1 if there is a counterexample or a tokenizer that cannot be loaded."""
     options = _options(arguments)
     amount = Amount(options.cuts, options.contexts, options.seed)
-    found = _kept(options.out, amount)
+    kept = _kept(options.out, amount)
+    found: Json = {}
     try:
-        for name, path in _named(options.folders, options.shared).items():
-            if "error" in found.get(name, {"error": ""}):
-                found[name] = _proved(path, name, options.shared / "data", amount)
-                if options.out is not None:
-                    write(options.out, _result(found, amount))
+        named = _named(options.folders, options.shared)
+        found = {name: kept[name] for name in named if "error" not in kept.get(name, {"error": ""})}
+        left = {name: path for name, path in named.items() if name not in found}
+        for name, one in _proved(left, options.shared / "data", amount, options.jobs):
+            found[name] = one
+            found = {other: found[other] for other in named if other in found}
+            if options.out is not None:
+                write(options.out, _result(found, amount))
     except KeyboardInterrupt:
         where = f"; {len(found)} are in {options.out}" if options.out is not None else ""
         print(f"\nproofs.py: interrupted{where}", file=sys.stderr)
@@ -80,15 +84,19 @@ def table(found: Json) -> Iterator[str]:
         yield from (line for lines in one["in_words"][:1] for line in lines)
 
 
-def _proved(path: Path, name: str, data: Path, amount: Amount) -> Json:
-    """One tokenizer's result, from a fresh process; ``{"error": …}`` if it cannot be had."""
-    print(name, file=sys.stderr)
+def _proved(paths: Mapping[str, Path], data: Path, amount: Amount, jobs: int) -> Iterator[tuple[str, Json]]:
+    """The tokenizers' results as they come, each from a fresh process; ``{"error": …}`` if one cannot be had."""
     fresh = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=1, mp_context=fresh) as pool:
-        try:
-            return pool.submit(measure, path, name, data, amount).result()
-        except Exception as error:
-            return {"error": f"{type(error).__name__}: {error}".replace(str(path), name).replace(str(data), "data")}
+    with ProcessPoolExecutor(max_workers=jobs, mp_context=fresh, max_tasks_per_child=1) as pool:
+        running = {pool.submit(measure, path, name, data, amount): name for name, path in paths.items()}
+        for done in as_completed(running):
+            name = running[done]
+            print(f"{name}: done", file=sys.stderr)
+            try:
+                yield name, done.result()
+            except Exception as error:
+                said = f"{type(error).__name__}: {error}".replace(str(paths[name]), name).replace(str(data), "data")
+                yield name, {"error": said}
 
 
 def _named(folders: Sequence[Path], shared: Path) -> dict[str, Path]:
@@ -123,6 +131,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="tokenizers (default: all shared ones)")
     parser.add_argument("--cuts", type=int, default=Amount.cuts, metavar="N", help="cuts of texts for each")
     parser.add_argument("--contexts", type=int, default=Amount.contexts, metavar="N", help="masks for each")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="how many are proved at once (default: 1)")
     parser.add_argument("--seed", type=int, default=Amount.seed, metavar="N", help="fixes what is tried")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write what was found as JSON; goes on with one there")
     shared = Path(os.environ.get("BYTELM_SHARED") or ROOT.parent / "shared")

@@ -48,14 +48,15 @@ def measure(path: Path, name: str, data: Path, amount: Amount) -> Json:
     """
     with tempfile.TemporaryDirectory() as cache:
         os.environ[VARIABLE] = cache
-        before, begun = resident_bytes(), time.perf_counter()
+        before, begun = resident_bytes(), time.process_time()
         tokenizer = Tokenizer(path)
-        loaded = time.perf_counter()
+        loaded = time.process_time()
         tokenizer.canonical_heads(b"")
-        built, view = time.perf_counter(), resident_bytes()
+        built, view = time.process_time(), resident_bytes()
         Tokenizer(path).canonical_heads(b"")
-        again = time.perf_counter()
+        again = time.process_time()
         kept = sum(file.stat().st_size for file in Path(cache).iterdir())
+    started = time.perf_counter()
     proof = prove(
         tokenizer,
         list(texts(data)),
@@ -65,7 +66,7 @@ def measure(path: Path, name: str, data: Path, amount: Amount) -> Json:
         limit=amount.limit,
         progress=_say(name),
     )
-    proved = time.perf_counter() - again
+    proved = time.perf_counter() - started
     result = as_json(proof, tokenizer, name)
     masks = [1000 * seconds for seconds in result.pop("mask_seconds")] or [0.0]
     found = result.pop("counterexamples")

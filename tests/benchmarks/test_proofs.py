@@ -65,7 +65,7 @@ def test_one_that_cannot_be_loaded_is_recorded(first: Done, result: dict[str, An
     assert first.returncode == 1
     assert "broken" in first.stdout
     assert "complete and sound" in first.stdout
-    assert first.stderr.splitlines() == ["data/tokenizers/tiny", "data/models/broken"]
+    assert first.stderr.splitlines() == ["data/tokenizers/tiny: done", "data/models/broken: done"]
 
 
 def test_says_with_what_it_ran(result: dict[str, Any]) -> None:
@@ -82,10 +82,10 @@ def test_a_second_run_goes_on(folder: Path) -> None:
     again.write_text(json.dumps(marked), "utf-8")
     arguments = ["--shared", folder, "--contexts", "2", "--out", again]
     done = proofs(*arguments, "--cuts", "50")
-    assert done.stderr.splitlines() == ["data/models/broken"], "only what failed is tried again"
+    assert done.stderr.splitlines() == ["data/models/broken: done"], "only what failed is tried again"
     assert "12345" in done.stdout
     anew = proofs(*arguments, "--cuts", "60")
-    assert anew.stderr.splitlines() == ["data/tokenizers/tiny", "data/models/broken"]
+    assert anew.stderr.splitlines() == ["data/tokenizers/tiny: done", "data/models/broken: done"]
     assert json.loads(again.read_text("utf-8"))["amount"]["cuts"] == 60
 
 
@@ -93,7 +93,7 @@ def test_a_folder_by_its_path(tmp_path: Path) -> None:
     path = resolve("bundled:code-sp")
     done = proofs(path, "--shared", tmp_path, "--cuts", "20", "--contexts", "1")
     assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines() == ["code-sp"]
+    assert done.stderr.splitlines() == ["code-sp: done"]
 
 
 def test_no_tokenizer_at_all_is_an_error_of_one_line(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ and does not count (:mod:`bytelm.tokens.liveness`).
 
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import takewhile
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from bytelm.tokens.added import AddedToken
 from bytelm.tokens.automaton import DEAD, Automaton
 from bytelm.tokens.liveness import Liveness
-from bytelm.tokens.normalizing import Normalization
+from bytelm.tokens.normalizing import Normalization, joins
 from bytelm.tokens.rules import Context
 from bytelm.tokens.sections import SectionAutomaton
 from bytelm.tokens.segmenting import Segment, Segmenter
@@ -76,6 +77,7 @@ class CanonicalRule:
         self._walks = walks
         self._normalization = normalization
         self._added = added or {}
+        self._joining = _by_run(walks.joining)
         self._liveness = Liveness(vocabulary, segmenter, automaton, walks)
         self.start: Context = CanonicalContext(frozenset({(segmenter.start, automaton.start)}), b"", "")
         self._advance = lru_cache(maxsize=_STEPS_CACHED)(self._follow)
@@ -189,9 +191,8 @@ class CanonicalRule:
 
     def _joins_wrongly(self, open_end: str) -> NDArray[np.int64]:
         """The indices of tokens that cannot follow an open end."""
-        joining = self._walks.joining.items()
-        wrong = [index for index, text in joining if not self._normalization.holds(open_end, text)]
-        return np.array(wrong, dtype=np.int64)
+        wrong = [where for run, where in self._joining.items() if not self._normalization.holds(open_end, run)]
+        return np.concatenate(wrong) if wrong else np.empty(0, dtype=np.int64)
 
     def _may_complete(self, open_end: str, tail: bytes) -> bool:
         """Whether an unfinished character can become one that does not join an open end."""
@@ -199,3 +200,11 @@ class CanonicalRule:
             return True
         codes = completions(tail)[:_COMPLETIONS_TRIED]
         return any(self._normalization.holds(open_end, chr(code)) for code in codes)
+
+
+def _by_run(joining: Mapping[int, str]) -> dict[str, NDArray[np.int64]]:
+    """The indices of tokens by the joining characters that they begin with, all that can meet an open end."""
+    found: dict[str, list[int]] = {}
+    for index, text in joining.items():
+        found.setdefault("".join(takewhile(joins, text)), []).append(index)
+    return {run: np.array(where, dtype=np.int64) for run, where in found.items()}

@@ -12,8 +12,10 @@ IMPOSSIBLE = 0
 """The class of the characters that the tokenizer never sees, because its normalizer changes them."""
 
 _SURROGATES = range(0xD800, 0xE000)
-_PLANE = 0x10000
-_ASTRAL_STEP = 64
+_ALL_SAMPLED = 0x20000
+"""Below this, in the planes of all scripts but rare Chinese characters, every character is looked at."""
+
+_STEP = 64
 
 Unchanged = Callable[[str], NDArray[np.bool_]]
 """Which characters of a text the normalizer leaves as they are, each by itself: bool ``(len(text),)``."""
@@ -22,7 +24,7 @@ Unchanged = Callable[[str], NDArray[np.bool_]]
 class CharacterClasses:
     """Characters that match the same expressions and are the same of the named ones are one class.
 
-    The basic plane and a sample of the others are classified at once, the rest as it comes.
+    The planes in use and a sample of the others are classified at once, the rest as it comes.
 
     Args:
         atoms: regular expressions of one character each.
@@ -80,8 +82,8 @@ class CharacterClasses:
         return self._of_codes(np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32))
 
     def of_range(self, codes: range) -> frozenset[int]:
-        """The classes that occur among the code points of ``codes``; of large astral ranges a sample."""
-        step = 1 if codes.stop <= _PLANE or len(codes) <= _PLANE // 16 else _ASTRAL_STEP
+        """The classes that occur among the code points of ``codes``; of large ranges of rare ones a sample."""
+        step = 1 if codes.stop <= _ALL_SAMPLED or len(codes) <= _STEP else _STEP
         return frozenset(np.unique(self._of_codes(np.array([*codes[::step], *codes[-2:]]))).tolist())
 
     def _of_codes(self, codes: NDArray[Any]) -> NDArray[np.int64]:
@@ -144,9 +146,9 @@ def _matches(atom: str, text: str) -> NDArray[np.bool_]:
 
 @cache
 def _sample() -> str:
-    """The characters that are classified at once: the basic plane, and some of all others."""
-    basic = (code for code in range(_PLANE) if code not in _SURROGATES)
-    return "".join(map(chr, chain(basic, range(_PLANE, 0x110000, _ASTRAL_STEP))))
+    """The characters that are classified at once: those of the planes in use, and some of all others."""
+    used = (code for code in range(_ALL_SAMPLED) if code not in _SURROGATES)
+    return "".join(map(chr, chain(used, range(_ALL_SAMPLED, 0x110000, _STEP))))
 
 
 @lru_cache(maxsize=256)
