@@ -26,9 +26,10 @@ NOTES = [
     "cuts: the heads found at each cut contain the tokenizer's own (complete), and each head found is the beginning of "
     "the encoding of some text (sound). masks: allowed_next, for every token, after so many contexts.",
     "texts, passed_over: texts whose own tokens do not spell them, as with a lossy vocabulary, are passed over.",
-    "seconds, mask_milliseconds: the process's own time, whatever else the machine does, but for proof, which is by the "
-    "clock. load reads the file; view makes what canonical sequences need and keeps it on disk; again takes both up from "
-    "there (small vocabularies and families other than byte-pair encoding are made anew); proof is everything tried.",
+    "seconds, mask_milliseconds: the process's own time, whatever else the machine does, but for proof, which is by "
+    "the clock. load reads the file; view makes what canonical sequences need and keeps it on disk; again takes both "
+    "up from there (small vocabularies and families other than byte-pair encoding are made anew); proof is everything "
+    "tried.",
     "resident_bytes: view is by how much the process grew for the two; peak is all of the process, the judge included.",
 ]
 
