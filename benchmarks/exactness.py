@@ -23,7 +23,8 @@ NOTES = [
     "comes next, over all 257 symbols, or over those another system lists. logprob: of a text. score: of each byte.",
     "bound: what the tests hold the deviations to. Where a sampled estimate is the judge, each text has its own.",
     "cases: texts, or prompts; of forward passes, beginnings of texts.",
-    "genlm-bytes, logprob: the mass of all bytes given, a space before the text included.",
+    "genlm-bytes, logprob: the mass of all bytes given, a space before the text included; candidates: of "
+    "each token sequence that it lists.",
     "references: the most that a listed log-probability above -6 differs from what bytelm computes, which normalises "
     "after every token; further: the symbols for which it is more than the usual bound.",
 ]

@@ -210,14 +210,19 @@ def _unnormalised(shared: Path, system: test_references.System) -> Largest:
 
 
 def _beams(shared: Path, name: str) -> Largest:
-    """As ``test_genlm_references``: masses and next bytes."""
-    found = Largest("its log-masses and next bytes", test_genlm_references.NATS)
+    """As ``test_genlm_references``: masses, next bytes, and candidates; another candidate is infinitely far."""
+    found = Largest("its log-masses, next bytes and candidates", test_genlm_references.NATS)
     for state, before, entry in test_genlm_references.states(shared, name):
         listed = {int(symbol): logprob for symbol, logprob in entry["next"].items()}
         listed.pop(test_genlm_references.SPECIAL, None)
         gap = largest_gap(state.logprobs()[list(listed)], np.array(list(listed.values())))
         found.count()
         found.see(next_bytes=gap, logprob=state.logprob + before - entry["logZ"])
+        share = entry["prune_threshold"]
+        kept = [cover for cover in state.covers() if share == 0 or np.exp(cover.logweight - state.logprob) > share]
+        for cover, candidate in zip(kept, entry["candidates"], strict=False):
+            same = cover.tokens == tuple(candidate["tokens"][1:]) and cover.rest == bytes(candidate["partial"])
+            found.see(candidates=cover.logweight + before - candidate["weight"] if same else np.inf)
     return found
 
 
