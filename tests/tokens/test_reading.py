@@ -60,6 +60,9 @@ def test_tokens_beyond_the_models_are_left_out(tmp_path: Path) -> None:
     folder = write(tmp_path, description)
     assert len(read_tokenizer(folder).token_bytes) == 401
     assert len(read_tokenizer(folder, size=300).token_bytes) == 259
+    fewer = Tokenizer(folder, size=258)
+    assert fewer.size == 258
+    assert fewer.allowed_next([])[257], "what merges make of the tokens that are left"
 
 
 def test_sentencepiece_tokens_are_read_as_bytes(tmp_path: Path) -> None:

@@ -69,7 +69,11 @@ def read_huggingface(path: Path, size: int | None = None) -> Specification:
     listed = [{**entry, "id": ids.get(entry["content"], entry["id"])} for entry in description.get("added_tokens", [])]
     entries = [entry for entry in listed if size is None or entry["id"] < size]
     if size is not None:
-        ids = {name: i for name, i in ids.items() if i < size}
+        # Merges need the tokens that are left out no more.
+        kept = {name for name, i in ids.items() if i < size}
+        ids = {name: i for name, i in ids.items() if name in kept}
+        pairs = (merge.split(" ") if isinstance(merge, str) else merge for merge in model.get("merges", ()))
+        model = {**model, "merges": [pair for pair in pairs if {*pair, "".join(pair)} <= kept]}
     marked = is_marked(description)
     writing = Writing(description, path, marked)
     produced = [entry for entry in entries if not entry["special"] and _is_produced(entry, ids, marked)]
