@@ -172,6 +172,7 @@ FAMILIES: dict[str, Callable[[], Description]] = {
         f"byte-level, added {name}": lambda name=name: with_added(byte_level("gpt2", "NFC"), name)  # type: ignore[misc]
         for name in ADDED
     },
+    "byte-level with a prefix, added swallowing": lambda: with_added(byte_level("prefix"), "swallowing"),
     "byte-level with a prefix, added runs of spaces": lambda: with_added(byte_level("prefix"), "runs of spaces"),
     **{f"sentencepiece, {name}": lambda name=name: sentencepiece(name) for name in WRITTEN},  # type: ignore[misc]
     "sentencepiece, lossy": lambda: sentencepiece("prepended", by_bytes=False),

@@ -114,7 +114,9 @@ class SectionAutomaton(Automaton):
         inner = self._inner.step(place.inner, self._classes.plain[character_class], border)
         inserted: Options = frozenset()
         if place.due:
-            inserted, options = place.options, place.options if self._swallowed else frozenset()
+            # A space of the text itself stands there only if no added token before it has swallowed it.
+            own = self._swallowed and not place.stripped
+            inserted, options = place.options, place.options if own else frozenset()
         else:
             options = place.options if self._swallowed and name == " " else place.options | place.inserted
         read = _left(self._added.read(unfinished, name) for unfinished in options)
