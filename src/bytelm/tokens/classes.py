@@ -1,8 +1,8 @@
 """A partition of all characters into classes that a tokenizer cannot tell apart."""
 
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ IMPOSSIBLE = 0
 """The class of the characters that the tokenizer never sees, because its normalizer changes them."""
 
 _SURROGATES = range(0xD800, 0xE000)
-_ALL_SAMPLED = 0x20000
-"""Below this, in the planes of all scripts but rare Chinese characters, every character is looked at."""
+_IN_USE = 0x20000
+"""Below this, in the planes of all scripts but rare Chinese characters, all assigned characters are looked at."""
 
 _STEP = 64
 
@@ -24,7 +24,8 @@ Unchanged = Callable[[str], NDArray[np.bool_]]
 class CharacterClasses:
     """Characters that match the same expressions and are the same of the named ones are one class.
 
-    The planes in use and a sample of the others are classified at once, the rest as it comes.
+    The assigned characters of the planes in use and a sample of the others are classified at once, the rest as it
+    comes.
 
     Args:
         atoms: regular expressions of one character each.
@@ -82,9 +83,11 @@ class CharacterClasses:
         return self._of_codes(np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32))
 
     def of_range(self, codes: range) -> frozenset[int]:
-        """The classes that occur among the code points of ``codes``; of large ranges of rare ones a sample."""
-        step = 1 if codes.stop <= _ALL_SAMPLED or len(codes) <= _STEP else _STEP
-        return frozenset(np.unique(self._of_codes(np.array([*codes[::step], *codes[-2:]]))).tolist())
+        """The classes that occur among the code points of ``codes``; of large ranges only the known ones."""
+        if len(codes) <= _STEP:
+            return frozenset(np.unique(self._of_codes(np.array(codes))).tolist())
+        known = self._known[codes.start : codes.stop]
+        return frozenset(np.unique(known[known >= 0]).tolist()) | self.of_range(codes[-2:])
 
     def _of_codes(self, codes: NDArray[Any]) -> NDArray[np.int64]:
         classes: NDArray[np.int64] = self._known[codes].astype(np.int64)
@@ -146,9 +149,10 @@ def _matches(atom: str, text: str) -> NDArray[np.bool_]:
 
 @cache
 def _sample() -> str:
-    """The characters that are classified at once: those of the planes in use, and some of all others."""
-    used = (code for code in range(_ALL_SAMPLED) if code not in _SURROGATES)
-    return "".join(map(chr, chain(used, range(_ALL_SAMPLED, 0x110000, _STEP))))
+    """The characters that are classified at once: the assigned ones of the planes in use, and some of all others."""
+    used = (code for code in range(_IN_USE) if unicodedata.category(chr(code)) not in ("Cn", "Cs", "Co"))
+    some = (code for code in range(0, 0x110000, _STEP) if code not in _SURROGATES)
+    return "".join(map(chr, sorted({*used, *some})))
 
 
 @lru_cache(maxsize=256)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 VARIABLE = "BYTELM_CACHE"
 """The environment variable that names the folder; empty for none."""
 
-_FORMAT = "3"
+_FORMAT = "4"
 _MOST_FILES = 32
 _FACTS = "facts"
 

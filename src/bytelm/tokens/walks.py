@@ -202,6 +202,8 @@ class Walks:
         for place in range(int(spelling.counts.max(initial=0))):
             active = int(np.searchsorted(-spelling.counts, -place))
             alive = np.flatnonzero(states[:active] != DEAD)
+            if not alive.size:
+                break
             classes = spelling.classes[spelling.starts[alive] + place]
             last = spelling.counts[alive] == place + 1
             closed[alive[last]] = self._automaton.step_all(states[alive[last]], classes[last], True) != DEAD
