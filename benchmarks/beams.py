@@ -12,10 +12,11 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from measuring.options import add_places, parse
 from measuring.rounds import Json
 from measuring.running import one_quiet_thread, present, saying
 from measuring.subjects import SUBJECTS
-from measuring.surroundings import ROOT, load_average, surroundings
+from measuring.surroundings import load_average, surroundings
 from measuring.writing import write
 
 MODELS = ("stories260K", "pycode-bpe4k")
@@ -101,12 +102,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--models", nargs="+", metavar="NAME", choices=list(SUBJECTS), default=list(MODELS), help=", ".join(SUBJECTS)
     )
     parser.add_argument("--quick", action="store_true", help="a few bytes of each, to see that everything works")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write everything that was measured as JSON")
-    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared", help="the data beside the repository")
-    options = parser.parse_args(arguments)
-    if options.out is not None and not options.out.resolve().parent.is_dir():
-        parser.error(f"--out {options.out}: there is no folder {options.out.parent}")
-    return options
+    add_places(parser)
+    return parse(parser, arguments)
 
 
 if __name__ == "__main__":

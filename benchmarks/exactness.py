@@ -8,11 +8,11 @@ table goes to standard output, progress to standard error.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from measuring.options import add_places, parse
 from measuring.rounds import Json
 from measuring.running import one_quiet_thread, saying
 from measuring.surroundings import ROOT, load_average, surroundings
@@ -95,13 +95,8 @@ def table(result: Json) -> Iterator[str]:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="exactness.py", description="Measure how far bytelm is from its judges.")
     parser.add_argument("--quick", action="store_true", help="a few examples, to see that everything works")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write everything that was measured as JSON")
-    shared = Path(os.environ.get("BYTELM_SHARED") or ROOT.parent / "shared")
-    parser.add_argument("--shared", type=Path, default=shared, help="the data beside the repository")
-    options = parser.parse_args(arguments)
-    if options.out is not None and not options.out.resolve().parent.is_dir():
-        parser.error(f"--out {options.out}: there is no folder {options.out.parent}")
-    return options
+    add_places(parser)
+    return parse(parser, arguments)
 
 
 if __name__ == "__main__":

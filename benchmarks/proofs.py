@@ -11,15 +11,15 @@ the same amounts is kept. The table goes to standard output, progress to standar
 import argparse
 import json
 import multiprocessing
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
+from measuring.options import add_places, parse
 from measuring.proving import Amount, measure
 from measuring.rounds import Json
-from measuring.surroundings import ROOT, commit, surroundings
+from measuring.surroundings import commit, surroundings
 from measuring.writing import write
 
 NOTES = [
@@ -134,13 +134,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--contexts", type=int, default=Amount.contexts, metavar="N", help="masks for each")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="how many are proved at once (default: 1)")
     parser.add_argument("--seed", type=int, default=Amount.seed, metavar="N", help="fixes what is tried")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write what was found as JSON; goes on with one there")
-    shared = Path(os.environ.get("BYTELM_SHARED") or ROOT.parent / "shared")
-    parser.add_argument("--shared", type=Path, default=shared, help="the data beside the repository")
-    options = parser.parse_args(arguments)
-    if options.out is not None and not options.out.resolve().parent.is_dir():
-        parser.error(f"--out {options.out}: there is no folder {options.out.parent}")
-    return options
+    add_places(parser)
+    return parse(parser, arguments)
 
 
 if __name__ == "__main__":

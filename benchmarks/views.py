@@ -21,9 +21,10 @@ from random import Random
 
 from bytelm.tokens.keeping import VARIABLE
 from bytelm.tokens.tokenizer import Tokenizer
+from measuring.options import add_places, parse
 from measuring.proving import resident_bytes, texts
 from measuring.rounds import Json
-from measuring.surroundings import ROOT, load_average, surroundings
+from measuring.surroundings import load_average, surroundings
 from measuring.writing import write
 
 NAMES = ("llama3", "qwen2.5", "gpt2", "gpt-neox-20b", "llama2", "pegasus-unigram", "bert-uncased", "rwkv-world")
@@ -41,10 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the measurement."""
     parser = argparse.ArgumentParser(prog="views.py", description="Measure what byte views cost.")
     parser.add_argument("--contexts", type=int, default=300, metavar="N", help="how many masks (default: 300)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write what was measured as JSON")
-    shared = Path(os.environ.get("BYTELM_SHARED") or ROOT.parent / "shared")
-    parser.add_argument("--shared", type=Path, default=shared, help="the data beside the repository")
-    options = parser.parse_args(arguments)
+    add_places(parser)
+    options = parse(parser, arguments)
     data = options.shared / "data"
     found: Json = {name: _measured(data / "tokenizers" / name, data, options.contexts) for name in NAMES}
     if options.out is not None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -162,25 +163,26 @@ def with_added(description: Description, name: str) -> Description:
     return description | {"added_tokens": [*listed, *entries]}
 
 
+def _composing_with_added(name: str) -> Description:
+    return with_added(byte_level("gpt2", "NFC"), name)
+
+
 FAMILIES: dict[str, Callable[[], Description]] = {
-    **{f"byte-level, {name}": lambda name=name: byte_level(name) for name in CUTTING},  # type: ignore[misc]
-    **{f"byte-level, {name}": lambda name=name: byte_level("cl100k", name) for name in NORMALIZING},  # type: ignore[misc]
+    **{f"byte-level, {name}": partial(byte_level, name) for name in CUTTING},
+    **{f"byte-level, {name}": partial(byte_level, "cl100k", name) for name in NORMALIZING},
     "byte-level, lossy": lambda: byte_level("prefix", "NFKC", lossy=True),
     "byte-level, whole pre-tokens": lambda: byte_level("cl100k", whole=True),
     "byte-level, whole texts": lambda: byte_level("no pattern", whole=True),
-    **{
-        f"byte-level, added {name}": lambda name=name: with_added(byte_level("gpt2", "NFC"), name)  # type: ignore[misc]
-        for name in ADDED
-    },
+    **{f"byte-level, added {name}": partial(_composing_with_added, name) for name in ADDED},
     "byte-level with a prefix, added swallowing": lambda: with_added(byte_level("prefix"), "swallowing"),
     "byte-level with a prefix, added runs of spaces": lambda: with_added(byte_level("prefix"), "runs of spaces"),
-    **{f"sentencepiece, {name}": lambda name=name: sentencepiece(name) for name in WRITTEN},  # type: ignore[misc]
+    **{f"sentencepiece, {name}": partial(sentencepiece, name) for name in WRITTEN},
     "sentencepiece, lossy": lambda: sentencepiece("prepended", by_bytes=False),
     "sentencepiece, NFKC": lambda: sentencepiece("prepended", "NFKC"),
     "sentencepiece, single spaces": lambda: sentencepiece("first", "single spaces"),
     "sentencepiece, added": lambda: with_added(sentencepiece("prepended"), "swallowing"),
     "sentencepiece, added behind Metaspace": lambda: with_added(sentencepiece("always"), "overlapping"),
-    **{f"unigram, {name}": lambda name=name: unigram(name) for name in ("words", *WRITTEN[:6])},  # type: ignore[misc]
+    **{f"unigram, {name}": partial(unigram, name) for name in ("words", *WRITTEN[:6])},
     "unigram, byte fallback": lambda: unigram("first", by_bytes=True),
     "unigram, NFKC": lambda: unigram("always", "NFKC"),
     "unigram, single spaces": lambda: unigram("always, whole", "single spaces"),

@@ -109,3 +109,14 @@ def test_small_tokenizers_are_not_kept(cache: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(building, "WORTH_KEEPING", 1000)
     assert trained(tmp_path / "tokenizer", "").canonical is not None
     assert not cache.exists()
+
+
+def test_who_is_interrupted_leaves_nothing_behind(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(file: Path, **arrays: object) -> None:
+        file.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "tokenizer", "").allowed_next([])
+    assert not list(cache.iterdir())

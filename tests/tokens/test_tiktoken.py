@@ -57,7 +57,8 @@ def test_a_file_encodes_as_tiktoken_does(ranks: dict[bytes, int], name: str, tmp
         text = adversarial(random, pieces=[*PIECES, "thequick", "they're", "   \n"])
         assert tokenizer.encode(text) == own.encode_ordinary(text), text
     assert tokenizer.token_named("<|endoftext|>") is None
-    assert tokenizer.token_named("the") == ranks[b"the"] if b"the" in ranks else True
+    longer = max((data for data in ranks if data.isalpha()), key=len)
+    assert tokenizer.token_named(longer.decode()) == ranks[longer]
 
 
 def test_a_file_needs_its_pattern(ranks: dict[bytes, int], tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from bytelm.tokens.specification import (
 )
 from bytelm.tokens.spelling import ByteFallback
 from bytelm.tokens.splitting import Splitter, section_prefix, splitter_of, text_prefix, text_seen
-from bytelm.tokens.writing import STAND_INS, Writing, is_marked, kinds_of
+from bytelm.tokens.writing import STAND_INS, Writing, is_marked
 
 KINDS = ("BPE", "Unigram", "WordPiece")
 
@@ -85,7 +85,7 @@ def read_huggingface(path: Path, size: int | None = None) -> Specification:
     for entry in produced:
         token_bytes[entry["id"]] = _pattern(entry, normalization).encode()
     facts = {
-        "kind": _describe(kind, description),
+        "kind": _describe(kind, writing),
         "description": {name: description.get(name) for name in ("normalizer", "pre_tokenizer")},
         "dropout": model.get("dropout"),
         "entries": entries,
@@ -113,8 +113,8 @@ def _ranked_again(path: Path, size: int | None) -> Ranked:
 def _specify(path: Path, facts: Mapping[str, Any], token_bytes: tuple[bytes, ...], family: Family) -> Specification:
     pre_tokenizer = facts["description"]["pre_tokenizer"]
     normalization = Normalization(facts["description"]["normalizer"], facts["marked"])
-    produced = [entry for entry in facts["entries"] if entry["id"] in set(facts["produced"])]
-    fallback = facts["fallback"]
+    fallback, ids = facts["fallback"], set(facts["produced"])
+    produced = [entry for entry in facts["entries"] if entry["id"] in ids]
     prefix, behind = text_prefix(pre_tokenizer, normalization), section_prefix(pre_tokenizer, normalization)
     added = tuple(_added_token(entry, normalization, behind) for entry in produced)
     return Specification(
@@ -219,14 +219,12 @@ def _splitter(facts: Mapping[str, Any], added: tuple[AddedToken, ...], normaliza
     return splitter_of(facts["description"]["pre_tokenizer"], normalization, facts["description"]["normalizer"])
 
 
-def _describe(kind: str, description: Mapping[str, Any]) -> str:
+def _describe(kind: str, writing: Writing) -> str:
     if kind != "BPE":
         return kind
-    return (
-        "byte-level BPE"
-        if "ByteLevel" in kinds_of(description.get("pre_tokenizer")) | kinds_of(description.get("decoder"))
-        else "BPE over characters" + (" with byte fallback" if description["model"].get("byte_fallback") else "")
-    )
+    if writing.byte_level:
+        return "byte-level BPE"
+    return "BPE over characters" + (" with byte fallback" if writing.by_bytes else "")
 
 
 def _named_tokens(path: Path, ids: Mapping[str, int], entries: Iterable[Mapping[str, Any]]) -> dict[str, int]:

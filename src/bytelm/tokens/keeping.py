@@ -78,9 +78,10 @@ class Kept:
         arrays[_FACTS] = np.frombuffer(facts, dtype=np.uint8)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self._path.parent, suffix=".part", delete=False) as file:
-                np.savez(file, allow_pickle=False, **arrays)
-            Path(file.name).replace(self._path)
+            with tempfile.TemporaryDirectory(dir=self._path.parent) as place:
+                fresh = Path(place) / "fresh.npz"
+                np.savez(fresh, allow_pickle=False, **arrays)
+                fresh.replace(self._path)
             _forget_oldest(self._path.parent)
         except OSError:
             return

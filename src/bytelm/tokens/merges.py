@@ -87,10 +87,6 @@ class Merges:
         """Whether ``right`` may follow ``left`` inside one pre-token."""
         return self._stands(left, right)
 
-    def allowed_after(self, left: int) -> NDArray[np.bool_]:
-        """Bool ``(size,)`` by token id: which reachable tokens may follow ``left`` inside one pre-token."""
-        return self.reachable & ~self.refused_after(left)[self._position]
-
     def refused_after(self, left: int) -> NDArray[np.bool_]:
         """Bool ``(size,)`` by :meth:`positions`: which tokens a merge crosses the border to."""
         chosen = [self._merge_slice(a, limit) for a, limit in self._right_spine(left)]

@@ -106,9 +106,7 @@ class Normalization:
             changed = self._local(_SEPARATOR + _SEPARATOR.join(text) + _SEPARATOR).split(_SEPARATOR)[1:-1]
             if len(changed) != len(text):  # the separator itself is in the text, or is changed
                 changed = [self._local(char) for char in text]
-            kept = np.array(
-                [new == old or new == f" {old} " for new, old in zip(changed, text, strict=True)], dtype=bool
-            )
+            kept = np.array([self._same(*pair) for pair in zip(changed, text, strict=True)], dtype=bool)
         if self._marked:
             kept &= np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32) != ord(SPACE_MARK)
         return kept
