@@ -1,64 +1,55 @@
-"""A transformers causal language model whose heads share one packed tree of keys and values.
+"""A transformers causal language model whose heads share trees of keys and values.
 
-Heads share their beginnings, so they form a tree, and each of its nodes needs its keys and values once. Here
-a cache slot is a node. A pass runs every head asked for together with the ancestors that have no slot yet;
-its attention mask lets each position see its ancestors, and its position ids are depths. The slots of heads
-that the garbage collector took are dropped in batches.
+Heads share their beginnings, so they form a tree, and each of its nodes needs its keys and values once. Here a slot of
+a lane (`forest.py`) is a node. A pass runs every head asked for together with the ancestors that have no slot yet, of
+all lanes side by side; attention lets each position see its ancestors (`attention.py`), and its position id is its depth.
+The slots of heads that the garbage collector took are dropped in batches.
 
-A head longer than the model's context sees a window of its tokens, as ``windows.py`` lays down: the begin
-tokens and a block of the last ones, by its depth alone, so that the distribution is a function of the head
-and neighbours still share a cache. Each window has a cache of its own, since a node's keys and values depend
-on where the window starts; its ancestors run once more when a window is entered. The caches used last are
-kept.
+A head longer than the model's context sees a window of its tokens, as ``windows.py`` lays down: the begin tokens and a
+block of the last ones, by its depth alone, so that the distribution is a function of the head and neighbours still
+share a lane. Each window has lanes of its own, since a node's keys and values depend on where the window starts; its
+ancestors run once more when a window is entered.
 
-A pass either completes or leaves no trace: the window it works on is taken out of the table while it runs, so
-an exception or Ctrl-C in the middle costs that window's cache and nothing else.
+The lanes of texts that are gone are kept while there is room, for texts that begin alike.
+
+A pass either completes or leaves no trace: an exception or Ctrl-C in the middle costs the keys and values of the
+lanes it ran in, and nothing else.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import islice, takewhile
 
 import torch
-from transformers import DynamicCache, PreTrainedModel
+from transformers import PreTrainedModel
 
+from bytelm.engines.attention import Group, Sight, TreePass
+from bytelm.engines.forest import Forest, Pass
+from bytelm.engines.keyvalues import KeyValues, Row
+from bytelm.engines.lane import Lane
 from bytelm.engines.masks import AttentionWindows
-from bytelm.engines.network import Network, normalised
-from bytelm.engines.protocol import Effort
+from bytelm.engines.network import Network
+from bytelm.engines.protocol import Effort, Logits, TokenModel
 from bytelm.engines.slots import IntArray
-from bytelm.engines.tree import Pass, Tree
 from bytelm.engines.windows import Windows, check_ids
 from bytelm.heads import Head
-from bytelm.protocol import FloatArray
 
-POSITIONS = 256
-"""The most positions in one pass: it bounds the mask and the activations."""
-
-CACHES = 4
-"""How many windows keep their caches."""
+POSITIONS = 512
+"""The most positions in one pass: it bounds the masks and the activations."""
 
 COMPACT_ABOVE = 64
-"""Fewer dead slots than these are not worth copying the others for."""
+"""Fewer dead slots than these are not worth moving the others for."""
+
+IDLE_BYTES = 256 * 2**20
+"""How much memory the keys and values of texts that are gone may take."""
+
+HELD_BYTES = 4 * 2**30
+"""How much memory those of all texts may take, beyond which the ones unused for longest are computed again."""
 
 
-@dataclass
-class _Window:
-    """One window's tree and its keys and values, ``tree.slots.count`` of them between passes.
+class HuggingFaceModel(TokenModel):
+    """``p(token | begin tokens, head)`` of a transformers model, evaluated as packed trees.
 
-    The cache is a plain one, of layers that keep everything: for networks with attention windows the library
-    would choose layers that forget, by order of arrival.
-    """
-
-    tree: Tree
-    cache: DynamicCache = field(default_factory=DynamicCache)
-
-
-class HuggingFaceModel:
-    """``p(token | begin tokens, head)`` of a transformers model, evaluated as a packed tree.
-
-    Exact for architectures that take a four-dimensional mask and position ids; `selfcheck.token_model` makes
-    sure of it. Not safe for use from several threads.
+    Exact for architectures that take attention from outside, or a four-dimensional mask, and position ids;
+    `selfcheck.token_model` makes sure of it. Not safe for use from several threads.
 
     Attributes:
         vocabulary_size: the length of every distribution.
@@ -66,17 +57,20 @@ class HuggingFaceModel:
         windows: what the network sees of long heads.
     """
 
-    def __init__(self, model: PreTrainedModel, begin: Sequence[int], context: int | None = None) -> None:
+    def __init__(
+        self, model: PreTrainedModel, begin: Sequence[int], context: int | None = None, masked: bool = False
+    ) -> None:
         """Puts ``model`` into evaluation mode.
 
         Args:
             model: loaded, on its device, in its dtype.
             begin: the ids in front of every head; at least one.
             context: how many tokens the model sees, begin tokens included; its configuration's by default.
+            masked: whether the model keeps its own attention and is given masks, one lane a pass; for those that do
+                not take attention from outside.
 
         Raises:
-            ValueError: ``begin`` is empty or has ids outside the vocabulary, or leaves no room in the
-                context.
+            ValueError: ``begin`` is empty or has ids outside the vocabulary, or leaves no room in the context.
         """
         self._network = Network(model)
         self.windows = Windows(tuple(begin), self._network.context if context is None else context)
@@ -84,78 +78,123 @@ class HuggingFaceModel:
         self.vocabulary_size = self._network.vocabulary_size
         self.effort = Effort()
         self._attention = AttentionWindows.of(self._network.config)
-        self._caches: OrderedDict[int, _Window] = OrderedDict()
+        self._masked = masked
+        self._forget()
 
-    def evaluate(self, heads: Sequence[Head]) -> Iterator[FloatArray]:
-        """See `TokenModel.evaluate`. Cheapest when ancestors come before their descendants.
+    def logits(self, heads: Sequence[Head]) -> Iterator[Logits]:
+        """See `TokenModel.logits`. Cheapest when ancestors come before their descendants.
 
         Nothing but keys and values is kept: a head asked for again runs again, as one position.
 
         Raises:
             ValueError: a head has a token id outside the vocabulary.
-            FloatingPointError: the model's logits are NaN or infinite.
         """
         waiting = list(heads)
         answered = 0
         while answered < len(waiting):
-            rows = self._advance(waiting, answered)
+            some = waiting[answered : answered + min(POSITIONS, self._network.most_logits)]
+            rows = self._advance(some)
             answered += len(rows)
-            for row in rows:
-                yield normalised(row)
+            if len(rows):
+                yield self._network.handed(rows)
+
+    def apart(self) -> "HuggingFaceModel":
+        """See `TokenModel.apart`."""
+        other = object.__new__(HuggingFaceModel)
+        vars(other).update(vars(self))
+        other._forget()
+        return other
 
     @property
     def slots(self) -> int:
         """How many positions have their keys and values in memory."""
-        return sum(window.tree.slots.count for window in self._caches.values())
+        return sum(lane.slots.count for lane in self._forest.lanes)
 
-    def _advance(self, waiting: list[Head], answered: int) -> torch.Tensor:
-        """Runs one pass; the logits of as many of the waiting heads, in order, as it reached, maybe none."""
-        index = self.windows.index(waiting[answered].depth)
-        some = islice(waiting, answered, answered + min(POSITIONS, self._network.most_logits))
-        neighbours = list(takewhile(lambda head: self.windows.index(head.depth) == index, some))
-        window = self._take(index)
-        step = window.tree.plan(neighbours, POSITIONS)
-        check_ids(step.tokens, self.vocabulary_size)
-        logits = self._run(window, step)
-        self._put_back(index, window)
-        return logits
+    @property
+    def bytes(self) -> int:
+        """How much memory keys and values take, room for more included."""
+        return self._store.bytes
 
-    def _run(self, window: _Window, step: Pass) -> torch.Tensor:
-        tree = window.tree
-        tree.add(step)
-        mask = self._attention.mask(
-            tree.slots.visible(step.first), tree.slots.positions, self._network.dtype, self._network.device
-        )
-        logits = self._network.packed(step.tokens, step.positions, mask, window.cache, step.wanted)
-        tree.hold(step)
+    def _forget(self) -> None:
+        self._forest = Forest(self.windows, self._fork)
+        self._store = KeyValues()
+        self._rows: dict[Lane, Row] = {}
+        self._passes = 0
+
+    def _fork(self, lane: Lane, forked: Lane, path: IntArray) -> None:
+        row = self._rows[forked] = self._store.row(len(path))
+        row.fill(self._rows[lane], path, len(path))
+
+    def _advance(self, heads: list[Head]) -> torch.Tensor:
+        """Runs one pass; the logits of as many of the heads, in order, as it reached, maybe none."""
+        step = self._forest.plan(heads, POSITIONS, alone=self._masked)
+        for part in step.parts.values():
+            check_ids(part.tokens, self.vocabulary_size)
+        try:
+            logits = self._run(step)
+        except BaseException:
+            for lane in step.parts:
+                self._drop(lane)
+            raise
+        self._forest.hold(step)
+        self._tidy(step)
         self.effort.passes += 1
         self.effort.heads += len(step.wanted)
-        self.effort.tokens += len(step.tokens)
+        self.effort.tokens += step.size
         return logits
 
-    def _take(self, index: int) -> _Window:
-        """The window's cache, compacted if that pays, out of the table until `_put_back`."""
-        window = self._caches.pop(index, None)
-        if window is None:
-            return _Window(Tree(self.windows.begin, self.windows.start(index)))
-        if window.tree.dead > max(COMPACT_ABOVE, window.tree.slots.count // 2):
-            _select(window.cache, window.tree.compact())
-        return window
+    def _run(self, step: Pass) -> torch.Tensor:
+        self._forest.add(step)
+        groups: dict[int, Group] = {}
+        tokens: list[int] = []
+        positions: list[int] = []
+        for lane, part in step.parts.items():
+            row = self._row(lane, part.first)
+            group = groups.setdefault(row.pool.capacity, Group(row.pool))
+            slots = lane.slots
+            chain = part.first == 0 and slots.trunk == slots.count
+            visible = slots.visible(part.first)
+            group.sights.append(Sight(row.number, len(tokens), part.first, visible, slots.positions, chain))
+            tokens += part.tokens
+            positions += part.positions
+        attention = None if self._masked else self._network.own_attention
+        through = TreePass(list(groups.values()), attention, within=not self._masked)
+        if not self._masked:
+            return self._network.packed(tokens, positions, through, step.offsets())
+        (sight,) = next(iter(groups.values())).sights
+        mask = self._attention.mask(sight.visible, sight.positions, self._network.dtype, self._network.device)
+        return self._network.masked(tokens, positions, mask, through, step.offsets())
 
-    def _put_back(self, index: int, window: _Window) -> None:
-        """Files the window as the one used last, and drops those that are dead or too many."""
-        for other in [other for other, held in self._caches.items() if not held.tree.live]:
-            del self._caches[other]
-        self._caches[index] = window
-        while len(self._caches) > CACHES:
-            self._caches.popitem(last=False)
+    def _row(self, lane: Lane, used: int) -> Row:
+        """The lane's row, with room for all its slots."""
+        count = lane.slots.count
+        if lane not in self._rows:
+            self._rows[lane] = self._store.row(count)
+        self._rows[lane].reserve(count, used)
+        return self._rows[lane]
 
+    def _tidy(self, step: Pass) -> None:
+        """Drops dead slots where that pays, and the lanes unused for longest where memory runs short."""
+        self._passes += 1
+        for lane in step.parts:
+            lane.used = self._passes
+            if lane.dead > COMPACT_ABOVE:
+                self._rows[lane].keep(lane.compact(len(self.windows.begin)))
+        if len(self._forest.lanes) == len(step.parts):
+            return
+        others = sorted((lane for lane in self._forest.lanes if lane.used != self._passes), key=lambda lane: lane.used)
+        idle = [lane for lane in others if not lane.live]
+        for lanes, limit in ((idle, IDLE_BYTES), (others, HELD_BYTES)):
+            taken = sum(self._rows[lane].bytes for lane in lanes if lane in self._rows)
+            for lane in lanes:
+                if taken <= limit:
+                    break
+                if lane in self._rows:
+                    taken -= self._rows[lane].bytes
+                    self._drop(lane)
 
-@torch.inference_mode()
-def _select(cache: DynamicCache, kept: IntArray) -> None:
-    """Keeps the given slots' keys and values, ``(1, heads, slots, size)`` in each layer (mutates)."""
-    for layer in cache.layers:
-        if layer.is_initialized:
-            which = torch.from_numpy(kept).to(layer.keys.device)
-            layer.keys = layer.keys.index_select(-2, which)
-            layer.values = layer.values.index_select(-2, which)
+    def _drop(self, lane: Lane) -> None:
+        self._forest.drop(lane)
+        row = self._rows.pop(lane, None)
+        if row is not None:
+            row.free()

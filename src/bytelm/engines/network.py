@@ -1,15 +1,16 @@
 """A transformers causal language model, as the engines call it."""
 
 import inspect
+import sys
 from typing import Any
 
-import numpy as np
 import torch
-from transformers import Cache, PretrainedConfig, PreTrainedModel
+from transformers import AttentionInterface, PretrainedConfig, PreTrainedModel
 
+from bytelm.engines.attention import NAME, Attention, TreePass, running
 from bytelm.engines.masks import Mask
+from bytelm.engines.protocol import Logits
 from bytelm.engines.windows import UNLIMITED
-from bytelm.protocol import FloatArray
 
 LOGITS_BYTES = 64 * 2**20
 """How much memory the float32 logits of one pass may take."""
@@ -22,6 +23,9 @@ class Network:
         config: the configuration of its language model.
         context: how many tokens it takes; ``UNLIMITED`` where its configuration sets no bound.
         vocabulary_size: how many logits each position has.
+        dtype: the type it computes in.
+        device: where its inputs go.
+        attention: the name of the attention that it was loaded with.
         most_logits: how many positions' logits fit into ``LOGITS_BYTES``, at least one.
     """
 
@@ -30,32 +34,28 @@ class Network:
         self.context = context_of(self.config)
         self.vocabulary_size: int = self.config.vocab_size
         self.most_logits: int = max(1, LOGITS_BYTES // (4 * self.vocabulary_size))
+        self.dtype: torch.dtype = model.dtype
+        self.device: torch.device = model.device
         self._model = model.eval()
+        self.attention: str = self.config._attn_implementation or "eager"
         self._keeps = "logits_to_keep" in inspect.signature(model.forward).parameters
 
     @property
-    def dtype(self) -> torch.dtype:
-        """The type the network computes in."""
-        dtype: torch.dtype = self._model.dtype
-        return dtype
+    def own_attention(self) -> Attention | None:
+        """Its attention, where that does more than plain scaled products may do; ``None`` where it does not."""
+        if self.attention == "sdpa":
+            return None
+        module = sys.modules[type(self._model).__module__]
+        found: Attention = AttentionInterface().get(self.attention, getattr(module, "eager_attention_forward", None))
+        return found
 
-    @property
-    def device(self) -> torch.device:
-        """Where its inputs go."""
-        device: torch.device = self._model.device
-        return device
-
-    @torch.inference_mode()
-    def packed(
-        self, tokens: list[int], positions: list[int], mask: Mask, cache: Cache, wanted: list[int]
-    ) -> torch.Tensor:
-        """Runs new positions of a tree behind the cached ones; appends their keys and values to ``cache``.
+    def packed(self, tokens: list[int], positions: list[int], step: TreePass, wanted: list[int]) -> torch.Tensor:
+        """Runs new positions of some lanes; their keys and values go where ``step`` says.
 
         Args:
             tokens: ``k`` ids.
-            positions: ``k`` places in the text.
-            mask: what each new position sees, cached ones first.
-            cache: the keys and values so far.
+            positions: ``k`` places in their texts.
+            step: what they see.
             wanted: which of the new positions' logits are needed.
 
         Returns:
@@ -64,11 +64,35 @@ class Network:
         inputs: dict[str, Any] = {
             "input_ids": torch.tensor([tokens], device=self.device),
             "position_ids": torch.tensor([positions], device=self.device),
-            "attention_mask": mask,
-            "past_key_values": cache,
+            "past_key_values": step,
             "use_cache": True,
         }
-        return self._logits(inputs, torch.tensor(wanted, dtype=torch.long, device=self.device))[0]
+        keep = torch.tensor(wanted, dtype=torch.long, device=self.device)
+        config, usual = self.config, self.attention
+        config._attn_implementation = NAME
+        try:
+            with torch.inference_mode(), running(step):
+                return self._logits(inputs, keep)[0]
+        finally:
+            config._attn_implementation = usual
+
+    def masked(
+        self, tokens: list[int], positions: list[int], mask: Mask, step: TreePass, wanted: list[int]
+    ) -> torch.Tensor:
+        """The same for one lane, by the network's own attention and a mask of what each new position sees."""
+        inputs: dict[str, Any] = {
+            "input_ids": torch.tensor([tokens], device=self.device),
+            "position_ids": torch.tensor([positions], device=self.device),
+            "attention_mask": mask,
+            "past_key_values": step,
+            "use_cache": True,
+        }
+        with torch.inference_mode():
+            return self._logits(inputs, torch.tensor(wanted, dtype=torch.long, device=self.device))[0]
+
+    def handed(self, logits: torch.Tensor) -> Logits:
+        """Logits as the engines hand them on: in main memory where the network is there, else on its device."""
+        return logits.numpy() if logits.device.type == "cpu" else logits
 
     @torch.inference_mode()
     def last_of_rows(self, rows: list[list[int]]) -> torch.Tensor:
@@ -97,19 +121,6 @@ class Network:
         assert logits.shape[1:] == (len(keep), self.vocabulary_size)
         upcast: torch.Tensor = logits.float()
         return upcast
-
-
-@torch.inference_mode()
-def normalised(logits: torch.Tensor) -> FloatArray:
-    """Log-probabilities, float64 ``(vocabulary_size,)`` in nats, of one row of logits.
-
-    Raises:
-        FloatingPointError: the logits hold no distribution: one is not a number, or infinite.
-    """
-    logprobs: FloatArray = torch.log_softmax(logits.double(), dim=-1).cpu().numpy()
-    if np.isnan(logprobs.sum()):
-        raise FloatingPointError("the model's logits hold NaN or infinity; half precision may have overflowed")
-    return logprobs
 
 
 def context_of(config: PretrainedConfig) -> int:

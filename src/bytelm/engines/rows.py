@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from transformers import PreTrainedModel
 
-from bytelm.engines.network import Network, normalised
-from bytelm.engines.protocol import Effort
+from bytelm.engines.network import Network
+from bytelm.engines.protocol import Effort, Logits, TokenModel
 from bytelm.engines.windows import Windows, check_ids
 from bytelm.heads import Head
-from bytelm.protocol import FloatArray
 
 ROWS = 16
 """The most texts in one pass."""
@@ -20,7 +19,7 @@ POSITIONS = 8192
 """The most positions in one pass of several texts, padding included."""
 
 
-class RowsModel:
+class RowsModel(TokenModel):
     """``p(token | begin tokens, head)`` of a transformers model, one row and no cache for each head.
 
     Attributes:
@@ -37,12 +36,11 @@ class RowsModel:
         self.vocabulary_size = self._network.vocabulary_size
         self.effort = Effort()
 
-    def evaluate(self, heads: Sequence[Head]) -> Iterator[FloatArray]:
-        """See `TokenModel.evaluate`.
+    def logits(self, heads: Sequence[Head]) -> Iterator[Logits]:
+        """See `TokenModel.logits`.
 
         Raises:
             ValueError: a head has a token id outside the vocabulary.
-            FloatingPointError: the model's logits are NaN or infinite.
         """
         waiting = list(heads)
         while waiting:
@@ -55,8 +53,7 @@ class RowsModel:
             self.effort.passes += 1
             self.effort.heads += len(rows)
             self.effort.tokens += sum(map(len, rows))
-            for answer in logits:
-                yield normalised(answer)
+            yield self._network.handed(logits)
 
     def _most_rows(self, rows: list[list[int]]) -> int:
         """How many rows' logits fit: the network gives each row logits at every length among them."""

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from bytelm.engines.protocol import Effort
+from bytelm.engines.protocol import Effort, TokenModel
 from bytelm.heads import Head
 from bytelm.protocol import FloatArray
 
@@ -16,7 +16,7 @@ CONTEXTS = 2**14
 """How many contexts' distributions a random table remembers; the others are drawn again, the same."""
 
 
-class TableModel:
+class TableModel(TokenModel):
     """A token model that looks its distributions up.
 
     Attributes:
@@ -31,8 +31,8 @@ class TableModel:
         self.effort = Effort()
         self._logprobs_of = logprobs_of
 
-    def evaluate(self, heads: Sequence[Head]) -> Iterator[FloatArray]:
-        """See `TokenModel.evaluate`.
+    def logits(self, heads: Sequence[Head]) -> Iterator[FloatArray]:
+        """See `TokenModel.logits`.
 
         Raises:
             ValueError: the table's answer has another shape, holds NaN, or does not sum to one within 1e-9.
@@ -41,7 +41,7 @@ class TableModel:
         for head in heads:
             self.effort.heads += 1
             self.effort.tokens += 1
-            yield self._row(head.tokens())
+            yield self._row(head.tokens())[np.newaxis]
 
     def _row(self, tokens: tuple[int, ...]) -> FloatArray:
         row: FloatArray = np.array(self._logprobs_of(tokens), dtype=np.float64)

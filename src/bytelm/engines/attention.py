@@ -1,0 +1,260 @@
+"""Attention of a pass whose positions stand in different lanes, each seeing its ancestors alone.
+
+All positions of a pass go through the network side by side, as one row; only attention must know which lane each one
+stands in. It is called by the networks themselves, under the name ``NAME``, through the interface that transformers has
+for this. Lanes whose rows stand in one tensor share one call; a lane by itself has one of its own.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface, Cache
+
+from bytelm.engines.keyvalues import Pool
+from bytelm.engines.slots import BoolArray, IntArray
+
+NAME = "bytelm_tree"
+"""What this attention is called in transformers."""
+
+Attention = Callable[..., tuple[torch.Tensor, torch.Tensor | None]]
+"""What transformers takes for attention: keys and values in, ``(1, positions, heads, size)`` and weights out."""
+
+
+@dataclass(eq=False)
+class Sight:
+    """What the positions of one lane see.
+
+    Attributes:
+        row: the lane's row in its pool.
+        at: where in the pass its positions begin.
+        first: the slot of the first of them.
+        visible: bool ``(k, n)``: which of the lane's slots each position sees.
+        positions: ``(n,)``, the place of each slot in its text.
+        chain: whether the lane is one chain that begins in this pass, so that each position sees those before it.
+    """
+
+    row: int
+    at: int
+    first: int
+    visible: BoolArray
+    positions: IntArray
+    chain: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many positions it has in the pass."""
+        return len(self.visible)
+
+    def within(self, window: int | None) -> BoolArray:
+        """``visible``, no further back than ``window`` positions, the own one included."""
+        if window is None:
+            return self.visible
+        back = self.positions[self.first :, None] - self.positions
+        return self.visible & (back < window)
+
+
+@dataclass(eq=False)
+class Group:
+    """The lanes of a pass whose rows stand in one pool, and share a call of attention if there are several."""
+
+    pool: Pool
+    sights: list[Sight] = field(default_factory=list)
+
+    @cached_property
+    def index(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """For every position: its row, its slot, its number among the row's new ones, its place in the pass."""
+        columns: list[tuple[int, int, int, int]] = [
+            (sight.row, sight.first + number, number, sight.at + number)
+            for sight in self.sights
+            for number in range(sight.size)
+        ]
+        rows, slots, numbers, places = torch.tensor(columns, device=self._device).unbind(1)
+        return rows, slots, numbers, places
+
+    @property
+    def longest(self) -> tuple[int, int]:
+        """The most new positions, and the most slots, of a lane."""
+        return max(s.size for s in self.sights), max(s.visible.shape[1] for s in self.sights)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(iter(self.pool.keys.values())).device
+
+
+class TreePass(Cache):
+    """One pass on its way through the network: writes keys and values, and knows what sees what.
+
+    Args:
+        groups: all its lanes.
+        attention: the network's own attention, where it does more than plain scaled products; else ``None``.
+        within: whether attention calls back to fetch keys and values; otherwise the only lane's are handed out.
+    """
+
+    def __init__(self, groups: list[Group], attention: Attention | None, within: bool) -> None:
+        super().__init__(layers=[])
+        self.groups = groups
+        self.attention = attention
+        self._within = within
+        self._masks: dict[tuple[int, int | None, int, torch.dtype], torch.Tensor | None] = {}
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *_: Any, **__: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Writes the new keys and values ``(1, heads, k, size)`` of a layer."""
+        for group in self.groups:
+            keys, values = group.pool.layer(layer_idx, key_states, value_states)
+            if len(group.sights) == 1:
+                (sight,) = group.sights
+                new, old = slice(sight.at, sight.at + sight.size), slice(sight.first, sight.first + sight.size)
+                keys[sight.row, :, old] = key_states[0, :, new]
+                values[sight.row, :, old] = value_states[0, :, new]
+            else:
+                rows, slots, _, places = group.index
+                keys[rows, :, slots] = key_states[0].transpose(0, 1)[places]
+                values[rows, :, slots] = value_states[0].transpose(0, 1)[places]
+        if self._within:
+            return key_states, value_states
+        (sight,) = self.groups[0].sights
+        row, count = slice(sight.row, sight.row + 1), sight.visible.shape[1]
+        return keys[row, :, :count], values[row, :, :count]
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """How many slots the first lane has, as networks ask that place positions by it; ours are given."""
+        return self.groups[0].sights[0].visible.shape[1] - self.groups[0].sights[0].size
+
+    def attend(
+        self, module: torch.nn.Module, query: torch.Tensor, window: int | None, scaling: float | None, extra: Any
+    ) -> torch.Tensor:
+        """Attention of one layer: ``(1, positions, heads, size)``."""
+        layer: int = module.layer_idx  # type: ignore[assignment]
+        if len(self.groups) == 1 and len(self.groups[0].sights) == 1:
+            return self._single(module, query, self.groups[0], self.groups[0].sights[0], layer, window, scaling, extra)
+        made = query.new_empty((1, query.shape[2], query.shape[1], self.groups[0].pool.values[layer].shape[3]))
+        for group in self.groups:
+            if self.attention is None and 2 * len(group.sights) > group.pool.rows > 1:
+                self._stacked(query, group, layer, window, scaling, made)
+                continue
+            for sight in group.sights:
+                own = slice(sight.at, sight.at + sight.size)
+                made[:, own] = self._single(module, query[:, :, own], group, sight, layer, window, scaling, extra)
+        return made
+
+    def _single(
+        self,
+        module: torch.nn.Module,
+        query: torch.Tensor,
+        group: Group,
+        sight: Sight,
+        layer: int,
+        window: int | None,
+        scaling: float | None,
+        extra: Any,
+    ) -> torch.Tensor:
+        row, count = slice(sight.row, sight.row + 1), sight.visible.shape[1]
+        keys, values = group.pool.keys[layer][row, :, :count], group.pool.values[layer][row, :, :count]
+        if self.attention is not None:
+            mask = self._mask(sight, window, 1, query)
+            return self.attention(module, query, keys, values, mask, scaling=scaling, sliding_window=window, **extra)[0]
+        shared = query.shape[1] // keys.shape[1]
+        if sight.chain and (window is None or window >= count):
+            attended = scaled_dot_product_attention(
+                query, keys, values, is_causal=True, scale=scaling, enable_gqa=shared > 1
+            )
+            return attended.transpose(1, 2)
+        mask = self._mask(sight, window, shared, query)
+        folded = query.reshape(1, keys.shape[1], shared * query.shape[2], query.shape[3])
+        attended = scaled_dot_product_attention(folded, keys, values, attn_mask=mask, scale=scaling)
+        return attended.reshape(1, query.shape[1], query.shape[2], values.shape[3]).transpose(1, 2)
+
+    def _stacked(
+        self,
+        query: torch.Tensor,
+        group: Group,
+        layer: int,
+        window: int | None,
+        scaling: float | None,
+        made: torch.Tensor,
+    ) -> None:
+        """Attention of all rows of a pool at once; rows and queries that are not in the pass see nothing."""
+        rows, _, numbers, places = group.index
+        new, count = group.longest
+        keys, values = group.pool.keys[layer][:, :, :count], group.pool.values[layer][:, :, :count]
+        padded = query.new_zeros((group.pool.rows, query.shape[1], new, query.shape[3]))
+        padded[rows, :, numbers] = query[0].transpose(0, 1)[places]
+        shared = query.shape[1] // keys.shape[1]
+        folded = padded.reshape(group.pool.rows, keys.shape[1], shared * new, query.shape[3])
+        mask = self._masks_together(group, window, shared, query)
+        attended = scaled_dot_product_attention(folded, keys, values, attn_mask=mask, scale=scaling)
+        unfolded = attended.reshape(group.pool.rows, query.shape[1], new, values.shape[3])
+        made[0, places] = unfolded[rows, :, numbers]
+
+    def _mask(self, sight: Sight, window: int | None, shared: int, query: torch.Tensor) -> torch.Tensor | None:
+        """Additive ``(1, 1, shared · k, n)``; ``None`` where every position sees every slot."""
+        key = (id(sight), window, shared, query.dtype)
+        if key not in self._masks:
+            seen = torch.from_numpy(sight.within(window))
+            everything = bool(seen.all())
+            self._masks[key] = None if everything else additive(seen.repeat(shared, 1), query.dtype, query.device)
+        return self._masks[key]
+
+    def _masks_together(self, group: Group, window: int | None, shared: int, query: torch.Tensor) -> torch.Tensor:
+        """Additive ``(rows, 1, shared · k, n)``."""
+        key = (id(group), window, shared, query.dtype)
+        found = self._masks.get(key)
+        if found is None:
+            new, count = group.longest
+            seen = torch.zeros((group.pool.rows, new, count), dtype=torch.bool)
+            for sight in group.sights:
+                within = torch.from_numpy(sight.within(window))
+                seen[sight.row, : within.shape[0], : within.shape[1]] = within
+            found = self._masks[key] = additive(seen.repeat(1, shared, 1), query.dtype, query.device)
+        return found
+
+
+def additive(seen: torch.Tensor, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """A mask ``(…, 1, queries, keys)`` to be added to scores, with heads before the last two axes.
+
+    Args:
+        seen: bool ``(queries, keys)`` or ``(rows, queries, keys)``.
+        dtype: the scores'.
+        device: the scores'.
+    """
+    mask = torch.zeros(seen.shape, dtype=dtype)
+    mask.masked_fill_(~seen, torch.finfo(dtype).min)
+    return (mask[None, None] if mask.ndim == 2 else mask[:, None]).to(device)
+
+
+_RUNNING: ContextVar[TreePass] = ContextVar("the pass whose attention is asked for")
+
+
+def tree_attention(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    **extra: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attention of the running pass, as transformers calls it; see `TreePass.attend`."""
+    return _RUNNING.get().attend(module, query, sliding_window, scaling, extra), None
+
+
+@contextmanager
+def running(step: TreePass) -> Iterator[None]:
+    """Makes ``step`` the pass that attention belongs to."""
+    token = _RUNNING.set(step)
+    try:
+        yield
+    finally:
+        _RUNNING.reset(token)
+
+
+AttentionInterface.register(NAME, tree_attention)
