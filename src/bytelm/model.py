@@ -2,15 +2,16 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, cast, overload
 
 import numpy as np
 
 from bytelm.batch import BatchState, StateT
 from bytelm.decoding import generation
+from bytelm.decoding.sampling import Sampling, choose
 from bytelm.decoding.texts import Prompts, Texts, as_prompts, text_of
-from bytelm.prompts import Prompt, Text, is_batch
+from bytelm.prompts import Prompt, Text, as_prompt, is_batch
 from bytelm.protocol import END, FloatArray
 
 Progress = Callable[[int, int], None]
@@ -67,9 +68,28 @@ class ByteLM(ABC, Generic[StateT]):
 
         Of equally probable symbols the lowest comes first. The model advances when one more is asked for.
         """
+        (symbols,) = self.symbols([as_prompt(prompt)], Sampling(), [np.random.default_rng(0)])
+        return symbols
+
+    def symbols(
+        self, prompts: Sequence[bytes | Prompt], sampling: Sampling, rngs: Sequence[np.random.Generator]
+    ) -> list[Iterator[int]]:
+        """The symbols after each prompt, 0 to 256, each given those before it; ``END`` is the last one.
+
+        The iterators may be read in any order and left at any time; a model that can gives them shared passes. Nothing
+        is read before the first symbol is asked for.
+
+        Args:
+            prompts: as ``as_prompts`` gives them.
+            sampling: how a symbol is chosen.
+            rngs: where the draws of each prompt come from; greedy choice leaves them alone.
+        """
+        return [self._one_by_one(prompt, sampling, rng) for prompt, rng in zip(prompts, rngs, strict=True)]
+
+    def _one_by_one(self, prompt: bytes | Prompt, sampling: Sampling, rng: np.random.Generator) -> Iterator[int]:
         state = self.prefill(prompt)
         while True:
-            symbol = int(np.argmax(state.logprobs()))
+            symbol = choose(state.logprobs(), sampling, rng)
             yield symbol
             if symbol == END:
                 return

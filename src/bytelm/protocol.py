@@ -1,10 +1,9 @@
 """What every byte model answers, whatever it is made of.
 
 Nothing above this module knows about tokens: generation, scoring, ensembles and the command line are
-written against these two protocols.
+written against it.
 """
 
-from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from bytelm.prompts import Prompt, Text, as_bytes, is_batch
 
-__all__ = ["END", "SYMBOLS", "ByteModel", "FloatArray", "Prompt", "State", "Text", "as_bytes", "is_batch"]
+__all__ = ["END", "SYMBOLS", "FloatArray", "Prompt", "State", "Text", "as_bytes", "is_batch"]
 
 END = 256
 """The index of end of text in every next-byte distribution; indices 0 to 255 are the bytes."""
@@ -46,20 +45,4 @@ class State(Protocol):
 
     def advance(self, text: Text) -> "State":
         """The state after ``text`` more bytes; this one still answers as before."""
-        ...
-
-
-class ByteModel(Protocol):
-    """A probability distribution over byte strings."""
-
-    def prefill(self, prompt: Text | Prompt) -> State:
-        """The state after ``prompt``."""
-        ...
-
-    def greedy(self, prompt: Text | Prompt) -> Iterator[int]:
-        """The most probable symbols after ``prompt``, each given those before it; the last one is ``END``, if any."""
-        ...
-
-    def score(self, text: Text) -> FloatArray:
-        """``log P(byte i | bytes before i)`` for every byte, float64 ``(len,)``, nats."""
         ...

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from bytelm.batch import BatchState
 from bytelm.model import ByteLM
-from bytelm.protocol import SYMBOLS, ByteModel
+from bytelm.decoding.generation import ByteModel
+from bytelm.protocol import SYMBOLS
 from decoding.byte_models import markov
 
 MODEL = markov(0)

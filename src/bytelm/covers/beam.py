@@ -21,12 +21,12 @@ def advance_beam(
 ) -> tuple[Lattice, Weights]:
     """The lattice and the weights after one more byte; it has no cursors if no tokens spell the bytes."""
     after = advance_lattice(weigher.rule, lattice, byte)
-    settled = settle(weigher, after.cursors, weights, tolerance)
-    expected = logknown(lattice.cursors, weights.evaluated) + log(tolerance)
-    if not weights.evaluated or (logknown(after.cursors, settled.evaluated) >= expected and after.cursors):
+    settled = settle(weigher, after, weights, tolerance)
+    expected = logknown(lattice, weights.evaluated) + log(tolerance)
+    if not weights.evaluated or (logknown(after, settled.evaluated) >= expected and after.cursors):
         return after, settled
     after = _regrow(weigher.rule, lattice, weights, byte)
-    return after, settle(weigher, after.cursors, weights, tolerance)
+    return after, settle(weigher, after, weights, tolerance)
 
 
 def prune(lattice: Lattice, weights: Weights) -> tuple[Lattice, Weights, float]:
@@ -37,9 +37,10 @@ def prune(lattice: Lattice, weights: Weights) -> tuple[Lattice, Weights, float]:
     """
     cursors = tuple(cursor for cursor in lattice.cursors if cursor.head in weights.evaluated)
     pending = [weight for weight in weights.pending.values() if weight > -np.inf]
-    logtotal = np.logaddexp.reduce([logknown(cursors, weights.evaluated), *pending])
+    kept = replace(lattice, cursors=cursors)
+    logtotal = np.logaddexp.reduce([logknown(kept, weights.evaluated), *pending])
     lost = float(np.exp(np.array(pending) - logtotal).sum())
-    return replace(lattice, cursors=cursors), Weights(weights.evaluated, {}), lost
+    return kept, Weights(weights.evaluated, {}), lost
 
 
 def _regrow(rule: Rule, lattice: Lattice, weights: Weights, byte: int) -> Lattice:

@@ -134,7 +134,9 @@ def _asked(weigher: Weigher, branches: list[_Branch]) -> list[_Branch]:
     """The branches with the model's answers; it is asked in one call."""
     heads = [branch.head for branch in branches if branch.masses is None]
     answers = weigher.evaluate(heads)
-    return [branch if branch.masses is not None else branch._replace(masses=next(answers)[0]) for branch in branches]
+    return [
+        branch if branch.masses is not None else branch._replace(masses=next(answers).array()) for branch in branches
+    ]
 
 
 def _read(rule: Rule, branch: _Branch, data: bytes, place: int) -> Iterator[tuple[_Branch, float]]:

@@ -1,39 +1,225 @@
 """Greedy decoding that asks the token model no more than it takes to be certain of the best symbol.
 
-A distribution to a tolerance of 1e-6 is more than greedy decoding needs: it is enough that the lower bound of one
-symbol lies above the upper bounds of all others. So states are kept at a coarse tolerance, and are refined, in the end
-to 0, only where the best symbol is in doubt. The result is that of ``tolerance=0``, byte for byte.
+A distribution to a tolerance of 1e-6 is more than greedy decoding needs. A symbol is certainly the best where what is
+known of it exceeds what is known of any other and all that is pending. And where one token holds more than half of
+all that is left, all its bytes are certain at once, without a look at the others. The result is that of
+``tolerance=0``, byte for byte.
+
+When the model must be asked, it is also asked about the heads along a guess of what follows (DESIGN 2.5): the rest of the
+best token, and what followed the last time that the text was at such a place. Where the guess comes true, the bytes behind
+need no pass of their own.
 """
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Generator, Sequence
+from math import exp, inf, log
 
 import numpy as np
 
-from bytelm.covers.state import CoverState
-from bytelm.protocol import END
+from bytelm.covers.courses import Ask, Course
+from bytelm.covers.guessing import Repeats
+from bytelm.covers.masses import Masses
+from bytelm.covers.settling import Settling, Weights
+from bytelm.covers.weighing import Weigher
+from bytelm.heads import Head
+from bytelm.protocol import END, SYMBOLS
+from bytelm.tokens.lattice import Lattice, TextHead, advance_lattice
+from bytelm.tokens.rules import Rule
 
-COARSE = 0.9
-"""The tolerance that states are kept at; nine bytes in ten need no more."""
+FINER = (0.2, 1e-2, 1e-4, 0.0)
+"""How much may stay pending, as a fraction of what is known, before the best symbol is looked for again."""
 
-FINER = (0.1, 1e-2, 1e-3, 1e-5, 0.0)
+CLEARLY = 0.5 + 1e-6
+"""What share of all that is left makes a token's bytes certain."""
+
+GUESSED = 6
+"""How many heads on the guessed way a text may ask about at once."""
+
+BESIDE = 16
+"""How many heads beside it, whatever they weigh."""
+
+HEAVY = log(0.01)
+"""Heads beside it are asked about, too, where their weight is known and is this much of what is known."""
 
 
-def greedy_symbols(state: CoverState) -> Iterator[int]:
-    """The most probable symbols after a state of canonical segmentation at the tolerance ``COARSE``; ``END`` ends."""
+def greedy_course(weigher: Weigher, lattice: Lattice, text: bytes, guessed: int = GUESSED) -> Course:
+    """The most probable symbols after a text, of equal ones the lowest; ``END`` is the last.
+
+    Args:
+        weigher: of canonical segmentation.
+        lattice: of the text.
+        text: its bytes; guesses are looked for in them.
+        guessed: the most heads to guess in one pass.
+    """
+    path = _Path(weigher.rule, lattice, text)
+    weights = begin_anywhere(lattice)
     while True:
-        symbol, state = _best(state)
-        yield symbol
-        if symbol == END:
+        work = Settling(weigher, path.lattice, weights)
+        data = yield from _certain(weigher.rule, work, path, guessed)
+        if data is None:
+            yield (END,)
             return
-        state = state.refined(COARSE).advance(bytes([symbol]))
+        path.advance(data)
+        weights = work.weights
+        yield data
 
 
-def _best(state: CoverState) -> tuple[int, CoverState]:
-    """The most probable symbol, of equal ones the lowest, and the state as far as it had to be refined."""
+def begin_anywhere(lattice: Lattice) -> Weights:
+    """Weights from the deepest head that all live ones descend from, as if the text began there.
+
+    What comes before weighs on all of them alike; so the model need not be asked about it.
+    """
+    heads: set[Head] = {cursor.head for cursor in lattice.cursors}
+    while len(heads) > 1:
+        deepest = max(heads, key=lambda head: head.depth)
+        assert deepest.parent is not None, "the root is above all"
+        heads = (heads - {deepest}) | {deepest.parent}
+    (head,) = heads
+    assert isinstance(head, TextHead)
+    return Weights({}, {head: 0.0})
+
+
+class _Path:
+    """The lattice of a text in the making, those of its guessed continuation, and answers ahead of time (mutable).
+
+    Attributes:
+        lattice: of the text.
+        seen: its bytes.
+        answers: what is known of heads before it is needed.
+        beside: how many heads beside the guessed way are asked about with it. They are needed where the model is unsure;
+            the number rises when the model must be asked although the guess came true, and falls when one did not.
+    """
+
+    def __init__(self, rule: Rule, lattice: Lattice, text: bytes) -> None:
+        self.lattice = lattice
+        self.seen = Repeats(text)
+        self.answers: dict[TextHead, Masses] = {}
+        self.beside = 0
+        self._rule = rule
+        self._ahead: deque[tuple[int, Lattice]] = deque()
+
+    def advance(self, data: bytes) -> None:
+        """Goes on by some bytes (mutates); a guess that they disprove is forgotten."""
+        self.seen.append(data)
+        for byte in data:
+            if self._ahead and self._ahead[0][0] == byte:
+                self.lattice = self._ahead.popleft()[1]
+                self.seen.came_true()
+                continue
+            if self._ahead:
+                self._ahead.clear()
+                self.answers.clear()
+                self.seen.failed()
+                self.beside = max(0, self.beside - 3)
+            self.lattice = advance_lattice(self._rule, self.lattice, byte)
+
+    def asked(self, heads: Sequence[TextHead]) -> None:
+        """Notes that the model is asked about heads (mutates)."""
+        if self._ahead and heads[0].end < self.lattice.end:
+            self.beside = min(BESIDE, self.beside + 6)
+
+    def guess(self, data: bytes) -> tuple[TextHead | None, list[TextHead]]:
+        """Walks on along ``data`` as far as it goes (mutates).
+
+        Returns:
+            the deepest head that all covers of the text and ``data`` go through, if there is any, and the heads that are
+            born on the way and live for some bytes.
+        """
+        ahead, self._ahead = self._ahead, deque()
+        lattice, others = self.lattice, list[TextHead]()
+        for byte in data:
+            if ahead and ahead[0][0] == byte:
+                after = ahead.popleft()[1]
+            else:
+                ahead.clear()
+                after = advance_lattice(self._rule, lattice, byte)
+            if not after.cursors:
+                break
+            others += [head for head, *_ in after.cursors if head.end == lattice.end]
+            lattice = after
+            self._ahead.append((byte, after))
+        deepest = next(iter(begin_anywhere(lattice).pending)) if self._ahead else None
+        return deepest, others
+
+
+def _certain(rule: Rule, work: Settling, path: _Path, guessed: int) -> Generator[Ask, list[Masses], bytes | None]:
+    """The next bytes, as soon as they are certain; ``None`` for the end of the text."""
     for tolerance in FINER:
-        lower, upper = state.bounds()
-        best = int(np.argmax(lower))
-        if lower[best] > np.delete(upper, best).max():
-            return best, state
-        state = state.refined(tolerance)
-    return int(np.argmax(state.logprobs())), state
+        while True:
+            data = _best(rule, work, path.lattice, last=tolerance == 0 and not work.needed(0.0))
+            if data is not None:
+                return data if data != b"" else None
+            heads = work.needed(tolerance)
+            if not heads:
+                break
+            yield from _ask(rule, work, path, heads, guessed)
+    raise AssertionError("with nothing pending the best symbol is certain")
+
+
+def _best(rule: Rule, work: Settling, lattice: Lattice, last: bool) -> bytes | None:
+    """The bytes that certainly come next, empty for the end of the text; ``None`` if none are certain yet.
+
+    ``last``: nothing is pending, so that the lowest of equal symbols is the best.
+    """
+    vocabulary, masses = rule.vocabulary, work.logmasses
+    heaviest = max(masses, key=masses.__getitem__, default=None)
+    if heaviest is None or masses[heaviest] == -inf:
+        if last:
+            raise FloatingPointError("the token model gives the bytes so far probability zero")
+        return None
+    scale = masses[heaviest]
+    pending = exp(min(700.0, work.logpending - scale))
+    found, cursor = work.evaluated[heaviest], work.cursors[heaviest]
+    total = pending + sum(exp(mass - scale) for mass in masses.values())
+    depth = lattice.end - heaviest.end
+    share = found.masses.of(cursor.low, cursor.high) + (found.masses.end if depth == 0 else 0.0)
+    best = found.masses.best(cursor.low, cursor.high)
+    if found.masses.of(best, best + 1) > CLEARLY * share * total:
+        return vocabulary.words[best][depth:]
+    known = np.zeros(SYMBOLS)
+    for head, evaluation in work.evaluated.items():
+        _, low, high = work.cursors[head]
+        weight = exp(evaluation.logweight - scale)
+        after = lattice.end - head.end
+        known[:END] += weight * evaluation.masses.by_byte(vocabulary, low, high, after)
+        known[END] += weight * evaluation.masses.end if after == 0 else 0.0
+    symbol = int(known.argmax())
+    most, known[symbol] = known[symbol], -1.0
+    if most > known.max() + pending or last:
+        return b"" if symbol == END else bytes((symbol,))
+    return None
+
+
+def _ask(
+    rule: Rule, work: Settling, path: _Path, heads: Sequence[TextHead], guessed: int
+) -> Generator[Ask, list[Masses], None]:
+    """Asks about heads, and about those along a guess, unless all are answered already."""
+    missing = [head for head in heads if head not in path.answers]
+    if missing:
+        path.asked(missing)
+        further = _along_guess(rule, work, path, missing, guessed) if guessed else []
+        answers = yield Ask([*missing, *further])
+        path.answers.update(zip([*missing, *further], answers, strict=True))
+    work.learn(heads, [path.answers.pop(head) for head in heads])
+
+
+def _along_guess(rule: Rule, work: Settling, path: _Path, asked: Sequence[TextHead], most: int) -> list[TextHead]:
+    """The heads to be asked about ahead of time if the text goes on as guessed, without those known or asked."""
+    behind = b""
+    if work.logknown > work.logpending:
+        head = max(work.evaluated, key=lambda head: work.evaluated[head].logweight)
+        _, low, high = work.cursors[head]
+        behind = rule.vocabulary.words[work.evaluated[head].masses.best(low, high)][path.lattice.end - head.end :]
+    deepest, others = path.guess(behind + path.seen.guess(behind))
+    known = {*asked, *work.evaluated, *path.answers}
+    further: list[TextHead] = []
+    while deepest is not None and deepest not in known:
+        further.append(deepest)
+        above = deepest.parent
+        deepest = above if isinstance(above, TextHead) else None
+    further = further[::-1][:most]
+    known.update(further)
+    heavy = work.logknown + HEAVY
+    others = [head for head in others if head not in known]
+    known.update(others[: path.beside])
+    return further + [head for head in others if head in known or work.logweight(head) > heavy]

@@ -2,25 +2,29 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
 from bytelm.chats import Message, render_chat
+from bytelm.covers.courses import Course, together
+from bytelm.covers.drawing import drawn_course, filtered_course, stepped
 from bytelm.covers.estimating import Estimate, estimate
-from bytelm.covers.greedy import COARSE, greedy_symbols
+from bytelm.covers.greedy import GUESSED, greedy_course
 from bytelm.covers.opening import Opening, open_prompt
 from bytelm.covers.scoring import score_text
 from bytelm.covers.state import CoverState, begin
 from bytelm.covers.stepping import score_by_steps
 from bytelm.covers.weighing import Weigher, log
 from bytelm.decoding.checks import check_whole
-from bytelm.decoding.texts import Texts
+from bytelm.decoding.sampling import Sampling
+from bytelm.decoding.texts import Texts, text_of
 from bytelm.engines.protocol import Effort, TokenModel
 from bytelm.heads import Head
 from bytelm.model import ByteLM, Progress
 from bytelm.prompts import Prompt, Text, as_prompt
 from bytelm.protocol import FloatArray, as_bytes
-from bytelm.tokens.lattice import TextHead
+from bytelm.tokens.lattice import TextHead, begin_lattice, read_lattice
 from bytelm.tokens.rules import Rule
 from bytelm.tokens.tokenizer import Tokenizer
 
@@ -102,7 +106,8 @@ class TokenizedLM(ByteLM[CoverState]):
         if not tokens:
             return 0.0
         weighed = zip(self._weigher.evaluate(heads[:-1]), tokens, strict=True)
-        total = math.fsum(log(float(masses[rule.vocabulary.index[token]])) for (masses, _), token in weighed)
+        index = rule.vocabulary.index
+        total = math.fsum(log(masses.of(index[token], index[token] + 1)) for masses, token in weighed)
         return total - begin(self._weigher, 0.0, b"").advance(self._prefix).logprob
 
     def continue_tokens(self, prompt: Text | Prompt, *, max_bytes: int = 64) -> bytes:
@@ -174,20 +179,44 @@ class TokenizedLM(ByteLM[CoverState]):
             seed=seed,
         )
 
-    def greedy(self, prompt: Text | Prompt) -> Iterator[int]:
-        """The most probable symbols after a prompt: exactly those of ``tolerance=0``, whatever the tolerance."""
+    def symbols(
+        self, prompts: Sequence[bytes | Prompt], sampling: Sampling, rngs: Sequence[np.random.Generator]
+    ) -> list[Iterator[int]]:
+        """The symbols after each prompt, all prompts together in the same passes.
+
+        The most probable ones are exactly those of ``tolerance=0``, whatever the tolerance. Plain draws (temperature
+        1, no filter) are tokens behind a drawn cover of the prompt, at one pass a token.
+        """
         if not self._weigher.rule.heads_die:
-            return super().greedy(prompt)
-        return greedy_symbols(self._state_after(as_prompt(prompt), COARSE))
+            return super().symbols(prompts, sampling, rngs)
+        guessed = GUESSED // max(1, len(prompts))
+        return together(
+            self._weigher,
+            [partial(self._course, *pair, sampling, guessed) for pair in zip(prompts, rngs, strict=True)],
+        )
+
+    def _course(self, prompt: bytes | Prompt, rng: np.random.Generator, sampling: Sampling, guessed: int) -> Course:
+        """One prompt's symbols."""
+        if not (sampling.greedy or sampling.plain):
+            state = yield from stepped(self._before(prompt), text_of(prompt))
+            yield from filtered_course(state, sampling, rng)
+            return
+        head, prefix, text = self._opening(prompt)
+        lattice = read_lattice(self._weigher.rule, begin_lattice(self._weigher.rule, head, -len(prefix)), prefix + text)
+        if sampling.greedy:
+            yield from greedy_course(self._weigher, lattice, text, guessed)
+        else:
+            yield from drawn_course(self._weigher, self.tolerance, lattice, rng)
 
     def _opening(self, prompt: bytes | Prompt) -> Opening:
         if isinstance(prompt, Prompt):
             return open_prompt(self.tokenizer, self._begin_tokens, prompt)
         return Opening(None, self._prefix, prompt)
 
-    def _state_after(self, prompt: bytes | Prompt, tolerance: float) -> CoverState:
+    def _before(self, prompt: bytes | Prompt) -> CoverState:
+        """The state before the text of a prompt."""
         opening = self._opening(prompt)
-        return begin(self._weigher, tolerance, opening.prefix, opening.head).advance(opening.text)
+        return begin(self._weigher, self.tolerance, opening.prefix, opening.head)
 
     def estimate_logprob(self, text: Text, *, samples: int = 16, width: int = 32, seed: int = 0) -> Estimate:
         """An unbiased estimate of the probability that a text begins so, by drawing segmentations of it.
@@ -212,10 +241,10 @@ class TokenizedLM(ByteLM[CoverState]):
         return estimate(self._weigher, self._prefix, as_bytes(text), samples, width, np.random.default_rng(seed))
 
     def _prefill_one(self, prompt: bytes) -> CoverState:
-        return self._state_after(prompt, self.tolerance)
+        return self._before(prompt).advance(prompt)
 
     def _prefill_prompt(self, prompt: Prompt) -> CoverState:
-        return self._state_after(prompt, self.tolerance)
+        return self._before(prompt).advance(prompt.text)
 
     def _score_one(self, text: bytes, progress: Progress | None) -> FloatArray:
         return self._score_behind(self._opening(text), progress)

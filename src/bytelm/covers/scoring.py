@@ -151,13 +151,13 @@ def _fill(weigher: Weigher, walk: _Walk, tolerance: float, progress: Progress | 
     index = weigher.rule.vocabulary.index
     while chosen := _needed(walk, pending, known, tolerance):
         heads = sorted({head for top in chosen for head in walk.chain(top)}, key=lambda head: head.depth)
-        for head, (masses, _) in zip(heads, weigher.evaluate(heads), strict=True):
+        for head, masses in zip(heads, weigher.evaluate(heads), strict=True):
             logweight = pending.pop(head)
             trace = walk.traces[head]
             for column, low, high in trace.spans:
-                known[column] = np.logaddexp(known[column], logweight + log(float(masses[low:high].sum())))
+                known[column] = np.logaddexp(known[column], logweight + log(masses.of(low, high)))
             for child in trace.children:
-                learn(child, logweight + log(float(masses[index[child.token]])))
+                learn(child, logweight + log(masses.of(index[child.token], index[child.token] + 1)))
             if progress is not None:
                 progress(min(trace.born, len(walk.before)), len(walk.before))
     return known

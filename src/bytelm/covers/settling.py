@@ -9,14 +9,17 @@ and heads are evaluated, the heavy ones first, until ``pending <= tolerance * kn
 place: they can be evaluated later, when the bytes that came since have killed their rivals.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from math import exp, inf, log1p
 
 import numpy as np
 
-from bytelm.covers.weighing import Evaluation, Weigher
+from bytelm.covers.masses import Masses
+from bytelm.covers.weighing import Evaluation, Weigher, log
 from bytelm.heads import Head
-from bytelm.tokens.lattice import Cursor, TextHead
+from bytelm.tokens.lattice import Cursor, Lattice, TextHead
 
 
 @dataclass(frozen=True)
@@ -33,88 +36,161 @@ class Weights:
     pending: Mapping[TextHead, float]
 
 
-@dataclass
-class _Forest:
-    """The heads between the pending ones and the live cursors.
+class Settling:
+    """Weights on their way to a tolerance: says which heads it needs, and learns the answers.
+
+    So that several texts can ask in one pass, the model is not asked here.
 
     Attributes:
-        pending: the log-weights of the topmost heads.
-        children: the heads directly below each head.
-        live: the heads with a live cursor of their own.
+        evaluated, pending: as of `Weights`; those of heads that have died are left out.
+        cursors: the live cursors by their heads.
+        logmasses: the logs of the masses of the covers below the evaluated heads.
     """
 
-    pending: dict[TextHead, float] = field(default_factory=dict)
-    children: dict[Head, list[TextHead]] = field(default_factory=dict)
-    live: set[Head] = field(default_factory=set)
+    def __init__(self, weigher: Weigher, lattice: Lattice, weights: Weights) -> None:
+        self._index = weigher.rule.vocabulary.index
+        # Where heads do not die, pending ones are given up, and by their share of what was known before.
+        self._end = lattice.end if weigher.rule.heads_die else None
+        self._children: dict[Head, list[TextHead]] = {}
+        self._lattice = lattice
+        self.cursors = {cursor.head: cursor for cursor in lattice.cursors}
+        self.pending: dict[TextHead, float] = {}
+        self.evaluated = {head: weights.evaluated[head] for head in self.cursors if head in weights.evaluated}
+        self.logmasses = {head: self._logmass(head) for head in self.evaluated}
+        self._plant(weights)
 
-    def trunk(self, head: TextHead) -> list[TextHead]:
-        """``head`` and what is certainly needed with it: its only descendants, down to the first choice."""
+    @property
+    def weights(self) -> Weights:
+        """What is known so far."""
+        return Weights(self.evaluated, self.pending)
+
+    @property
+    def logknown(self) -> float:
+        """The log of the mass of the covers below evaluated heads."""
+        return logsum(self.logmasses.values())
+
+    @property
+    def logpending(self) -> float:
+        """The log of what all pending heads weigh."""
+        return logsum(self.pending.values())
+
+    def needed(self, tolerance: float) -> list[TextHead]:
+        """The heads to ask about next, parents first; the others weigh at most ``tolerance`` times what is known.
+
+        With each goes what is certainly needed with it: its only descendants, down to the first choice. None are
+        needed where the tolerance is reached.
+        """
+        chosen = heaviest(self.pending, self.logknown, tolerance, self._end)
+        return sorted((head for top in chosen for head in self._trunk(top)), key=lambda head: head.depth)
+
+    def learn(self, heads: Sequence[TextHead], answers: Iterable[Masses]) -> None:
+        """Takes in the answers about heads, each of them pending by its turn (mutates)."""
+        for head, masses in zip(heads, answers, strict=True):
+            evaluation = Evaluation(self.pending.pop(head), masses)
+            for child in self._children.get(head, ()):
+                self.pending[child] = evaluation.logweight_after(int(self._index[child.token]))
+            if head in self.cursors:
+                self.evaluated[head] = evaluation
+                self.logmasses[head] = self._logmass(head)
+
+    def logweight(self, head: TextHead) -> float:
+        """The log-weight of a head whose parent is evaluated; ``-inf`` for others."""
+        found = self.evaluated.get(head.parent)  # type: ignore[arg-type]
+        return -inf if found is None else found.logweight_after(int(self._index[head.token]))
+
+    def _logmass(self, head: TextHead) -> float:
+        return _logmass(self.evaluated[head], self.cursors[head], self._lattice)
+
+    def _plant(self, weights: Weights) -> None:
+        """Link every live cursor's head to the pending head above it."""
+        seen: set[Head] = set()
+        for live in self.cursors:
+            head = live
+            while head not in seen and head not in weights.evaluated:
+                seen.add(head)
+                if head in weights.pending:
+                    self.pending[head] = weights.pending[head]
+                    break
+                parent = head.parent
+                assert isinstance(parent, TextHead), "every live head descends from an evaluated or a pending one"
+                if parent in weights.evaluated:
+                    index = int(self._index[head.token])
+                    self.pending[head] = weights.evaluated[parent].logweight_after(index)
+                    break
+                self._children.setdefault(parent, []).append(head)
+                head = parent
+
+    def _trunk(self, head: TextHead) -> list[TextHead]:
         path = [head]
-        while path[-1] not in self.live and len(below := self.children.get(path[-1], [])) == 1:
+        while path[-1] not in self.cursors and len(below := self._children.get(path[-1], [])) == 1:
             path.append(below[0])
         return path
 
 
-def settle(weigher: Weigher, cursors: Iterable[Cursor], weights: Weights, tolerance: float) -> Weights:
+def heaviest(
+    pending: Mapping[TextHead, float], logknown: float, tolerance: float, end: int | None = None
+) -> list[TextHead]:
+    """The heaviest of some pending heads, so many that the others weigh little.
+
+    Args:
+        pending: their log-weights, nats.
+        logknown: the log of what is known, nats.
+        tolerance: the others weigh at most this times what is known then.
+        end: the weight of a chosen head that ends here becomes known to the last bit, and counts as known.
+    """
+    if tolerance == 0:
+        return [head for head, weight in pending.items() if weight > -inf]
+    limit = log(tolerance)
+    if logsum(pending.values()) <= logknown + limit:
+        return []
+    falling = sorted(pending, key=lambda head: -pending[head])
+    rests = np.logaddexp.accumulate([pending[head] for head in reversed(falling)])[::-1].tolist()
+    for count, head in enumerate(falling):
+        if rests[count] <= logknown + limit:
+            return falling[:count]
+        if head.end == end:
+            logknown = logsum([logknown, pending[head]])
+    return falling
+
+
+def settle(weigher: Weigher, lattice: Lattice, weights: Weights, tolerance: float) -> Weights:
     """Evaluate pending heads until their weight is at most ``tolerance`` times what is known.
 
     Returns:
         the weights of the live cursors' heads; those of others are left out.
     """
-    cursors = tuple(cursors)
-    forest = _plant(cursors, weights, weigher)
-    evaluated = {c.head: weights.evaluated[c.head] for c in cursors if c.head in weights.evaluated}
-    while chosen := _heavy(forest.pending, logknown(cursors, evaluated), tolerance):
-        heads = sorted((head for top in chosen for head in forest.trunk(top)), key=lambda head: head.depth)
-        for head, (masses, end) in zip(heads, weigher.evaluate(heads), strict=True):
-            evaluation = Evaluation(forest.pending.pop(head), masses, end)
-            for child in forest.children.get(head, ()):
-                index = int(weigher.rule.vocabulary.index[child.token])
-                forest.pending[child] = evaluation.logweight_after(index)
-            if head in forest.live:
-                evaluated[head] = evaluation
-    return Weights(evaluated, forest.pending)
+    (settled,) = settle_together(weigher, [(lattice, weights)], tolerance)
+    return settled
 
 
-def logknown(cursors: Iterable[Cursor], evaluated: Mapping[TextHead, Evaluation]) -> float:
+def settle_together(weigher: Weigher, several: Sequence[tuple[Lattice, Weights]], tolerance: float) -> list[Weights]:
+    """The same for several texts, whose heads share passes."""
+    works = [Settling(weigher, lattice, weights) for lattice, weights in several]
+    asking = [(work, heads) for work in works if (heads := work.needed(tolerance))]
+    while asking:
+        answers = weigher.evaluate([head for _, heads in asking for head in heads])
+        for work, heads in asking:
+            work.learn(heads, islice(answers, len(heads)))
+        asking = [(work, heads) for work, _ in asking if (heads := work.needed(tolerance))]
+    return [work.weights for work in works]
+
+
+def logknown(lattice: Lattice, evaluated: Mapping[TextHead, Evaluation]) -> float:
     """The log of the mass of the covers below evaluated heads."""
-    known = -np.inf
-    for head, low, high in cursors:
-        found = evaluated.get(head)
-        if found is not None:
-            whole = low == 0 and high == len(found.masses)
-            mass = 1.0 if whole else float(found.masses[low:high].sum())
-            known = np.logaddexp(known, found.logweight + np.log(mass)) if mass > 0 else known
-    return float(known)
+    found = [cursor for cursor in lattice.cursors if cursor.head in evaluated]
+    return logsum([_logmass(evaluated[cursor.head], cursor, lattice) for cursor in found])
 
 
-def _plant(cursors: Iterable[Cursor], weights: Weights, weigher: Weigher) -> _Forest:
-    """Link every live cursor's head to the pending head above it."""
-    forest = _Forest()
-    seen: set[Head] = set()
-    for cursor in cursors:
-        forest.live.add(cursor.head)
-        head = cursor.head
-        while head not in seen and head not in weights.evaluated:
-            seen.add(head)
-            if head in weights.pending:
-                forest.pending[head] = weights.pending[head]
-                break
-            parent = head.parent
-            assert isinstance(parent, TextHead), "every live head descends from an evaluated or a pending one"
-            if parent in weights.evaluated:
-                index = int(weigher.rule.vocabulary.index[head.token])
-                forest.pending[head] = weights.evaluated[parent].logweight_after(index)
-                break
-            forest.children.setdefault(parent, []).append(head)
-            head = parent
-    return forest
+def _logmass(found: Evaluation, cursor: Cursor, lattice: Lattice) -> float:
+    """The log of the mass of the covers below an evaluated head, with the end of the text where it stands there."""
+    end = found.masses.end if cursor.head.end == lattice.end else 0.0
+    return found.logweight + log(found.masses.of(cursor.low, cursor.high) + end)
 
 
-def _heavy(pending: Mapping[TextHead, float], logmass: float, tolerance: float) -> list[TextHead]:
-    """The heaviest of the pending heads; what is left over weighs at most ``tolerance`` times what is known."""
-    if tolerance == 0:
-        return [head for head, weight in pending.items() if weight > -np.inf]
-    rising = sorted(pending, key=lambda head: pending[head])
-    together = np.logaddexp.accumulate([pending[head] for head in rising])
-    return rising[int(np.searchsorted(together, logmass + np.log(tolerance), side="right")) :]
+def logsum(logs: Iterable[float]) -> float:
+    """The log of the sum of numbers given by their logs."""
+    rising = sorted(logs)
+    if not rising or rising[-1] == -inf:
+        return -inf
+    top = rising.pop()
+    return top + log1p(sum(exp(value - top) for value in rising))

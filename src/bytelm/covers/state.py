@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bytelm.covers.beam import advance_beam, prune
-from bytelm.covers.settling import Weights, settle
+from bytelm.covers.settling import Settling, Weights, settle
 from bytelm.covers.weighing import Weigher, log
 from bytelm.decoding.ranking import top_symbols
 from bytelm.heads import Head
@@ -58,11 +58,12 @@ class CoverState:
     """A tokenized model after some bytes. Frozen: ``advance`` makes a new state.
 
     Attributes:
+        tolerance: how much of what is known may be left unknown, as a fraction.
         dropped: the posterior mass given up so far; 0 for canonical segmentation.
     """
 
     _weigher: Weigher
-    _tolerance: float
+    tolerance: float
     _lattice: Lattice
     _weights: Weights
     _logbase: float
@@ -117,7 +118,7 @@ class CoverState:
         """The state after ``text`` more bytes. Any bytes are accepted; impossible ones make ``logprob`` -inf."""
         data = as_bytes(text)
         if self._weigher.rule.heads_die:
-            return self._stride(data)
+            return _settled(self.unsettled(data))
         state = self
         for byte in data:
             state = state._step(byte)
@@ -125,8 +126,8 @@ class CoverState:
 
     def refined(self, tolerance: float) -> "CoverState":
         """This state at another tolerance, which its successors keep; what is evaluated already stays so."""
-        weights = settle(self._weigher, self._lattice.cursors, self._weights, tolerance)
-        return replace(self, _tolerance=tolerance, _weights=weights)
+        weights = settle(self._weigher, self._lattice, self._weights, tolerance)
+        return replace(self, tolerance=tolerance, _weights=weights)
 
     def __repr__(self) -> str:
         return render_next(
@@ -140,8 +141,8 @@ class CoverState:
             dropped=self.dropped,
         )
 
-    def _stride(self, data: bytes) -> "CoverState":
-        """The state after ``data``, with the model asked once it is all read."""
+    def unsettled(self, data: bytes) -> "CoverState":
+        """The state after ``data``, with nothing asked; for canonical segmentation. Only `settling` may follow."""
         rule = self._weigher.rule
         lattice, weights, logbase, possible = self._lattice, self._weights, self._logbase, self._possible
         for byte in data:
@@ -151,17 +152,23 @@ class CoverState:
                 weights, logbase, possible = _anew(after), 0.0, False
             lattice = after
         shown = (self._shown + data)[-_REMEMBERED:]
-        return _settled(self._weigher, self._tolerance, lattice, weights, logbase, possible, shown, self.dropped)
+        return replace(self, _lattice=lattice, _weights=weights, _logbase=logbase, _possible=possible, _shown=shown)
+
+    def settling(self) -> Settling:
+        """What an unsettled state must learn, to the tolerance."""
+        return Settling(self._weigher, self._lattice, self._weights)
+
+    def settled(self, work: Settling) -> "CoverState":
+        """The state with what was learnt."""
+        return replace(self, _weights=work.weights)
 
     def _step(self, byte: int) -> "CoverState":
         """The state after one byte, where heads do not die and those not worth evaluating are given up."""
-        lattice, weights = advance_beam(self._weigher, self._lattice, self._weights, self._tolerance, byte)
+        lattice, weights = advance_beam(self._weigher, self._lattice, self._weights, self.tolerance, byte)
         if not lattice.cursors:
-            return self._stride(bytes([byte]))
+            return _settled(self.unsettled(bytes([byte])))
         shown = (self._shown + bytes([byte]))[-_REMEMBERED:]
-        return _settled(
-            self._weigher, self._tolerance, lattice, weights, self._logbase, self._possible, shown, self.dropped
-        )
+        return _settled(replace(self, _lattice=lattice, _weights=weights, _shown=shown))
 
     @cached_property
     def _following(self) -> NextBytes:
@@ -175,8 +182,8 @@ class CoverState:
             if found is not None:
                 weight = np.exp(found.logweight - logscale)
                 depth = self._lattice.end - head.end
-                known[:END] += weight * vocabulary.byte_masses(found.masses, low, high, depth)
-                known[END] += weight * found.end if depth == 0 else 0.0
+                known[:END] += weight * found.masses.by_byte(vocabulary, low, high, depth)
+                known[END] += weight * found.masses.end if depth == 0 else 0.0
         here = [head.end == self._lattice.end for head in pending]
         weights = np.exp(np.array(list(pending.values())) - logscale)
         exact = float(weights[here].sum())
@@ -188,7 +195,7 @@ class CoverState:
         rest = self._lattice.after(cursor.head.end)
         found = self._weights.evaluated.get(cursor.head)
         if found is not None:
-            mass = float(found.masses[cursor.low : cursor.high].sum()) + (found.end if not rest else 0.0)
+            mass = found.masses.of(cursor.low, cursor.high) + (found.masses.end if not rest else 0.0)
             return Cover(cursor.head.tokens(), rest, found.logweight + log(mass) - self._logbase, True)
         above = next((head for head in cursor.head.path() if head in self._weights.pending), None)
         weight = -np.inf if above is None else self._weights.pending[above]  # type: ignore[index]
@@ -205,12 +212,11 @@ def begin(weigher: Weigher, tolerance: float, prefix: bytes, head: Head | None =
     """
     lattice = begin_lattice(weigher.rule, head, -len(prefix))
     first = tolerance if not prefix or (weigher.rule.heads_die and len(prefix) == 1) else 0.0
-    state = _settled(weigher, first, lattice, _anew(lattice), 0.0, True, b"", 0.0)
+    state = _settled(CoverState(weigher, first, lattice, _anew(lattice), 0.0, True, b""))
     if not prefix:
         return state
     after = state.advance(prefix)
-    lattice, weights = after._lattice, after._weights
-    return _settled(weigher, tolerance, lattice, weights, after.logprob, True, b"", after.dropped)
+    return _settled(replace(after, tolerance=tolerance, _logbase=after.logprob, _shown=b""))
 
 
 def _anew(lattice: Lattice) -> Weights:
@@ -218,18 +224,11 @@ def _anew(lattice: Lattice) -> Weights:
     return Weights({}, {lattice.root: 0.0})
 
 
-def _settled(
-    weigher: Weigher,
-    tolerance: float,
-    lattice: Lattice,
-    weights: Weights,
-    logbase: float,
-    possible: bool,
-    shown: bytes,
-    dropped: float,
-) -> CoverState:
-    weights = settle(weigher, lattice.cursors, weights, tolerance)
-    if not weigher.rule.heads_die:
+def _settled(state: CoverState) -> CoverState:
+    """The state with what must be known to its tolerance, and without what is not worth following."""
+    lattice, dropped = state._lattice, state.dropped
+    weights = settle(state._weigher, lattice, state._weights, state.tolerance)
+    if not state._weigher.rule.heads_die:
         lattice, weights, lost = prune(lattice, weights)
         dropped += (1 - dropped) * lost
-    return CoverState(weigher, tolerance, lattice, weights, logbase, possible, shown, dropped)
+    return replace(state, _lattice=lattice, _weights=weights, dropped=dropped)

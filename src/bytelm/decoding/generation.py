@@ -1,19 +1,29 @@
 """Generation from any byte model: one symbol at a time, until the end of text, a stop string or the limit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import overload
+from typing import Protocol, overload
 
 import numpy as np
 
 from bytelm.decoding.characters import whole_characters
 from bytelm.decoding.checks import check_whole
-from bytelm.decoding.sampling import Sampling, choose
+from bytelm.decoding.sampling import Sampling
 from bytelm.decoding.stopping import stop_strings, until_stop
 from bytelm.decoding.texts import Prompts, Texts, as_prompts, text_of
 from bytelm.prompts import Prompt, Text, as_prompt, is_batch
-from bytelm.protocol import END, ByteModel
+from bytelm.protocol import END
+
+
+class ByteModel(Protocol):
+    """A probability distribution over byte strings, as far as generation needs it; ``ByteLM`` is one."""
+
+    def symbols(
+        self, prompts: Sequence[bytes | Prompt], sampling: Sampling, rngs: Sequence[np.random.Generator]
+    ) -> list[Iterator[int]]:
+        """The symbols after each prompt, chosen as ``sampling`` says, each given those before it; ``END`` ends them."""
+        ...
 
 
 def stream(
@@ -53,7 +63,7 @@ def stream(
     """
     plan = _Plan(max_bytes, Sampling(temperature, top_p, top_k, min_p), stop_strings(stop), seed)
     checked = as_prompt(prompt)
-    pieces = _continuation(model, checked, plan, index=0)
+    (pieces,) = _continuations(model, [checked], plan)
     return pieces if raw else whole_characters(pieces, text_of(checked))
 
 
@@ -107,7 +117,7 @@ def generate(
     """
     plan = _Plan(max_bytes, Sampling(temperature, top_p, top_k, min_p), stop_strings(stop), seed)
     prompts = as_prompts(prompt)
-    results = [b"".join(_continuation(model, one, plan, index)) for index, one in enumerate(prompts)]
+    results = _joined(_continuations(model, prompts, plan))
     return results if is_batch(prompt) else results[0]
 
 
@@ -129,25 +139,31 @@ class _Plan:
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(index,)))
 
 
-def _continuation(model: ByteModel, prompt: bytes | Prompt, plan: _Plan, index: int) -> Iterator[bytes]:
-    return until_stop(_symbols(model, prompt, plan, plan.rng(index)), plan.stops)
+def _continuations(model: ByteModel, prompts: Sequence[bytes | Prompt], plan: _Plan) -> list[Iterator[bytes]]:
+    """The continuation of each prompt, piece by piece; the model advances only when one more byte is asked for."""
+    rngs = [plan.rng(index) for index in range(len(prompts))]
+    streams = model.symbols(prompts, plan.sampling, rngs)
+    return [until_stop(_bytes(symbols, plan.max_bytes), plan.stops) for symbols in streams]
 
 
-def _symbols(model: ByteModel, prompt: bytes | Prompt, plan: _Plan, rng: np.random.Generator) -> Iterator[bytes]:
-    """Up to ``max_bytes`` single bytes; the model advances only when one more is asked for."""
-    drawn = model.greedy(prompt) if plan.sampling.temperature == 0 else _draws(model, prompt, plan.sampling, rng)
-    for symbol in islice(drawn, plan.max_bytes):
+def _bytes(symbols: Iterator[int], most: int) -> Iterator[bytes]:
+    """Up to ``most`` single bytes."""
+    for symbol in islice(symbols, most):
         if symbol == END:
             return
         yield bytes([symbol])
 
 
-def _draws(model: ByteModel, prompt: bytes | Prompt, sampling: Sampling, rng: np.random.Generator) -> Iterator[int]:
-    """Symbols drawn one after the other, without end."""
-    state = model.prefill(prompt)
-    while True:
-        symbol = choose(state.logprobs(), sampling, rng)
-        yield symbol
-        if symbol == END:
-            return
-        state = state.advance(bytes([symbol]))
+def _joined(streams: Sequence[Iterator[bytes]]) -> list[bytes]:
+    """All of each stream, read by turns, so that no stream runs far ahead of the others."""
+    made: list[list[bytes]] = [[] for _ in streams]
+    running = list(enumerate(streams))
+    while running:
+        still = []
+        for index, stream in running:
+            piece = next(stream, None)
+            if piece is not None:
+                made[index].append(piece)
+                still.append((index, stream))
+        running = still
+    return [b"".join(pieces) for pieces in made]

@@ -34,6 +34,16 @@ class Sampling:
     top_k: int = 0
     min_p: float = 0.0
 
+    @property
+    def greedy(self) -> bool:
+        """Whether the most probable symbol is taken."""
+        return self.temperature == 0
+
+    @property
+    def plain(self) -> bool:
+        """Whether symbols are drawn from the model's own distribution."""
+        return self.temperature == 1 and self.top_p == 1 and self.top_k == 0 and self.min_p == 0
+
     def __post_init__(self) -> None:
         check_real("temperature", self.temperature, sys.float_info.max, "0 is greedy, 1 the model's own")
         check_real("top_p", self.top_p, 1.0, "1 keeps every symbol")

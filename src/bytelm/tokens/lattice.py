@@ -97,6 +97,14 @@ def advance_lattice(rule: Rule, lattice: Lattice, byte: int) -> Lattice:
     return Lattice(cursors, end, tail[len(tail) - (end - needed) :], whole, lattice.root)
 
 
+def read_lattice(rule: Rule, lattice: Lattice, data: bytes) -> Lattice:
+    """The lattice after more bytes, begun anew behind those that no allowed sequence spells; see `restart_lattice`."""
+    for byte in data:
+        after = advance_lattice(rule, lattice, byte)
+        lattice = after if after.cursors else restart_lattice(rule, lattice, byte)
+    return lattice
+
+
 def restart_lattice(rule: Rule, lattice: Lattice, byte: int) -> Lattice:
     """The lattice after a byte that no allowed sequence spells, with that byte taken as given.
 

@@ -107,15 +107,20 @@ class Vocabulary:
             return self._first_byte
         return self._edges(low, high, depth)
 
-    def byte_masses(self, masses: FloatArray, low: int, high: int, depth: int) -> FloatArray:
-        """Sums of ``masses[low:high]`` by the token's byte at ``depth``: float64 ``(256,)``.
+    def byte_masses(self, masses: NDArray[Any], low: int, high: int, depth: int, offset: int = 0) -> FloatArray:
+        """Sums of the masses of ``[low, high)`` by the token's byte at ``depth``: float64 ``(256,)``.
 
         Each range is summed by itself: differences of one long cumulative sum would lose the small masses.
+
+        Args:
+            masses: float32 or float64, of the tokens from ``offset`` on.
+            low, high, depth: the node, whose tokens are all longer than ``depth``.
+            offset: at most ``low``.
         """
         sums = np.zeros(256)
         if low < high:
             symbols, starts = self.next_bytes(low, high, depth)
-            sums[symbols] = np.add.reduceat(masses[:high], starts)
+            sums[symbols] = np.add.reduceat(masses[: high - offset], starts - offset, dtype=np.float64)
         return sums
 
     def _edges(self, low: int, high: int, depth: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

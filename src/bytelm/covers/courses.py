@@ -1,0 +1,103 @@
+"""Texts in the making that ask the same model: each runs as far as it can, then all ask in one pass.
+
+A *course* is one text's way: a generator that yields the symbols it made, or asks about heads and is sent the answers.
+It is ordinary code, written as if it were alone. `together` gives an iterator of symbols for each; they may be read
+in any order, at any pace, and left at any time.
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from bytelm.covers.masses import Masses
+from bytelm.covers.weighing import Weigher
+from bytelm.tokens.lattice import TextHead
+
+
+@dataclass(frozen=True)
+class Ask:
+    """The heads that a course must know about to go on, parents first."""
+
+    heads: Sequence[TextHead]
+
+
+Course = Generator[Ask | Sequence[int], list[Masses], None]
+"""Yields symbols, 0 to 256, some at a time, or asks, and is sent the answers in the order of the heads."""
+
+
+Begin = Callable[[], Course]
+"""Begins a course, when its first symbol is asked for."""
+
+
+class _Runner:
+    """One course and what it has made (mutable)."""
+
+    def __init__(self, course: Course) -> None:
+        self.made: deque[int] = deque()
+        self.asks: Ask | None = None
+        self.ended = False
+        self._course = course
+        self._follow(None)
+
+    def answer(self, answers: list[Masses]) -> None:
+        """Lets the course go on up to its next question (mutates)."""
+        self.asks = None
+        self._follow(answers)
+
+    def leave(self) -> None:
+        """Ends the course (mutates)."""
+        self.ended, self.asks = True, None
+        self._course.close()
+
+    def _follow(self, answers: list[Masses] | None) -> None:
+        try:
+            step = next(self._course) if answers is None else self._course.send(answers)
+            while not isinstance(step, Ask):
+                self.made.extend(step)
+                step = next(self._course)
+            self.asks = step
+        except StopIteration:
+            self.ended = True
+
+
+class _Shared:
+    """The courses that ask together (mutable)."""
+
+    def __init__(self, weigher: Weigher, courses: Sequence[Begin]) -> None:
+        self._weigher = weigher
+        self._waiting = list(courses)
+        self._runners: list[_Runner] = []
+
+    def symbols(self, index: int) -> Iterator[int]:
+        """The symbols of one course."""
+        self._start()
+        runner = self._runners[index]
+        try:
+            while True:
+                while runner.made:
+                    yield runner.made.popleft()
+                if runner.ended:
+                    return
+                self._ask()
+        finally:
+            runner.leave()
+
+    def _start(self) -> None:
+        if self._waiting:
+            self._runners = [_Runner(begin()) for begin in self._waiting]
+            self._waiting = []
+
+    def _ask(self) -> None:
+        """One round of questions: those of all courses that have no symbols left to be read."""
+        asking = [(one, one.asks.heads) for one in self._runners if one.asks is not None and not one.made]
+        answers = self._weigher.evaluate([head for _, heads in asking for head in heads])
+        found = [list(islice(answers, len(heads))) for _, heads in asking]
+        for (one, _), some in zip(asking, found, strict=True):
+            one.answer(some)
+
+
+def together(weigher: Weigher, courses: Sequence[Begin]) -> list[Iterator[int]]:
+    """The symbols of each course. Those not yet read keep a course from asking ahead."""
+    shared = _Shared(weigher, courses)
+    return [shared.symbols(index) for index in range(len(courses))]

@@ -1,0 +1,85 @@
+"""Drawing from the byte model itself: one cover of the prompt, and from there token by token.
+
+The next symbols of a text are distributed as the bytes of a drawn token sequence: a cover of the text, by its weight, then
+tokens that the rule allows, each by its probability. So plain sampling needs no sums over covers, and one pass a token.
+Where temperature or a filter changes the distribution of a symbol, all of it must be known at every byte.
+"""
+
+from collections.abc import Generator
+from math import exp
+
+import numpy as np
+
+from bytelm.covers.courses import Ask, Course
+from bytelm.covers.greedy import begin_anywhere
+from bytelm.covers.masses import Masses
+from bytelm.covers.settling import Settling
+from bytelm.covers.state import CoverState
+from bytelm.covers.weighing import Weigher
+from bytelm.decoding.sampling import Sampling, choose
+from bytelm.protocol import END
+from bytelm.tokens.lattice import Cursor, Lattice, TextHead
+
+
+def drawn_course(weigher: Weigher, tolerance: float, lattice: Lattice, rng: np.random.Generator) -> Course:
+    """Symbols drawn from the model after a text; ``END`` is the last. Heads within the tolerance are never drawn.
+
+    Args:
+        weigher: the token model and the rule.
+        tolerance: how much of the covers of the text may be left out, as a fraction.
+        lattice: of the text.
+        rng: two numbers are drawn for the first token, one for each other.
+    """
+    work = Settling(weigher, lattice, begin_anywhere(lattice))
+    while heads := work.needed(tolerance):
+        work.learn(heads, (yield Ask(heads)))
+    cursor = _drawn_cover(work, lattice, rng.random())
+    masses, depth = work.evaluated[cursor.head].masses, lattice.end - cursor.head.end
+    vocabulary, head, low, high = weigher.rule.vocabulary, *cursor
+    while True:
+        end = masses.end if depth == 0 else 0.0
+        tokens = masses.of(low, high)
+        share = rng.random() * (tokens + end)
+        if share >= tokens:
+            yield (END,)
+            return
+        index = masses.drawn(low, high, share / tokens)
+        yield vocabulary.words[index][depth:]
+        head = _follow(weigher, head, int(vocabulary.order[index]))
+        (masses,) = yield Ask((head,))
+        low, high, depth = 0, vocabulary.size, 0
+
+
+def filtered_course(state: CoverState, sampling: Sampling, rng: np.random.Generator) -> Course:
+    """Symbols drawn one after the other from the filtered distribution of each; ``END`` is the last."""
+    while True:
+        symbol = choose(state.logprobs(), sampling, rng)
+        yield (symbol,)
+        if symbol == END:
+            return
+        state = yield from stepped(state, bytes((symbol,)))
+
+
+def stepped(state: CoverState, data: bytes) -> Generator[Ask, list[Masses], CoverState]:
+    """The state after more bytes, as a course asks for it."""
+    unsettled = state.unsettled(data)
+    work = unsettled.settling()
+    while heads := work.needed(state.tolerance):
+        work.learn(heads, (yield Ask(heads)))
+    return unsettled.settled(work)
+
+
+def _drawn_cover(work: Settling, lattice: Lattice, share: float) -> Cursor:
+    """A live cursor, by its weight."""
+    logs = work.logmasses
+    scale = max(logs.values())
+    heads = list(logs)
+    sums = np.cumsum([exp(logs[head] - scale) for head in heads])
+    place = int(np.searchsorted(sums, share * float(sums[-1]), side="right"))
+    return work.cursors[heads[min(place, len(heads) - 1)]]
+
+
+def _follow(weigher: Weigher, head: TextHead, token: int) -> TextHead:
+    context = weigher.rule.advance(head.context, token)
+    assert context is not None, "the mask and the step agree on what may follow"
+    return TextHead(head, token, context, head.end + len(weigher.rule.vocabulary.token_bytes[token]))

@@ -1,0 +1,257 @@
+"""What a token model's answer comes to once it is restricted to what may follow: probabilities of ranges of tokens.
+
+Logits are turned into *scaled* masses, in the precision that they came in: ``exp(logit - the highest one)`` times a
+constant, 0 where the rule forbids the token, and their sum. The constant lets float32 hold what is 147 nats below the
+highest logit; where everything allowed is further down than that, the row is done again in float64 from its own best.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bytelm.engines.protocol import Logits, no_distribution
+from bytelm.protocol import FloatArray
+from bytelm.tokens.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import torch
+
+RAISED = 60.0
+"""Scaled masses are ``exp`` of this at the highest logit: 50,000 times that is far from overflow."""
+
+FADED = 1e-20
+"""Where the masses of a row come to less than this, they have lost digits."""
+
+_BLOCK = 512
+_ROWS_AT_ONCE = 2**17
+
+
+class Wanted(NamedTuple):
+    """What may follow one head.
+
+    Attributes:
+        allowed: which tokens, bool ``(size,)`` in sorted order.
+        ends: whether the text may end.
+    """
+
+    allowed: NDArray[np.bool_]
+    ends: bool
+
+
+class Masses(ABC):
+    """The probabilities of what may follow one head, summing to one.
+
+    Attributes:
+        end: that the text ends.
+    """
+
+    end: float
+
+    @abstractmethod
+    def of(self, low: int, high: int) -> float:
+        """The probability of the tokens ``[low, high)`` of the sorted order."""
+
+    @abstractmethod
+    def by_byte(self, vocabulary: Vocabulary, low: int, high: int, depth: int) -> FloatArray:
+        """The probabilities of the tokens ``[low, high)`` by their byte at ``depth``, float64 ``(256,)``."""
+
+    @abstractmethod
+    def best(self, low: int, high: int) -> int:
+        """The most probable of the tokens ``[low, high)``; there is at least one."""
+
+    @abstractmethod
+    def array(self) -> FloatArray:
+        """The probabilities of all tokens, float64 ``(size,)``."""
+
+    @abstractmethod
+    def drawn(self, low: int, high: int, share: float) -> int:
+        """Of the tokens ``[low, high)`` the one at which their cumulative probability exceeds a share of theirs.
+
+        ``share`` is in [0, 1); a token of probability zero is never drawn; at least one has more.
+        """
+
+
+class HostMasses(Masses):
+    """Masses in main memory."""
+
+    __slots__ = ("_scaled", "_tokens", "_total", "end")
+
+    def __init__(self, scaled: NDArray[Any], end: float, total: float) -> None:
+        """``scaled`` is float32 or float64 ``(size,)``; ``end`` is scaled likewise, and ``total`` is all of them."""
+        self._scaled = scaled
+        self._total = total if total > 0 else np.inf
+        self._tokens = (total - end) / self._total
+        self.end = end / self._total
+
+    def of(self, low: int, high: int) -> float:
+        if low == 0 and high == len(self._scaled):
+            return self._tokens
+        return float(self._scaled[low:high].sum(dtype=np.float64)) / self._total
+
+    def by_byte(self, vocabulary: Vocabulary, low: int, high: int, depth: int) -> FloatArray:
+        return vocabulary.byte_masses(self._scaled, low, high, depth) / self._total
+
+    def best(self, low: int, high: int) -> int:
+        return low + int(self._scaled[low:high].argmax())
+
+    def array(self) -> FloatArray:
+        return self._scaled / np.float64(self._total)
+
+    def drawn(self, low: int, high: int, share: float) -> int:
+        return low + _drawn(self._scaled[low:high], share)
+
+
+class DeviceMasses(Masses):
+    """Masses on another device. What comes from there are sums by first byte, and the masses of one narrow range."""
+
+    __slots__ = ("_first", "_high", "_low", "_near", "_scaled", "_total", "end")
+
+    def __init__(self, scaled: "torch.Tensor", first: FloatArray, end: float) -> None:
+        """``first`` are the scaled sums by first byte, float64 ``(256,)``; the rest as for `HostMasses`."""
+        total = float(first.sum()) + end
+        self._scaled = scaled
+        self._first = first
+        self._total = total if total > 0 else np.inf
+        self._low = self._high = 0
+        self._near: NDArray[Any] = np.empty(0)
+        self.end = end / self._total
+
+    def of(self, low: int, high: int) -> float:
+        if low == 0 and high == len(self._scaled):
+            return float(self._first.sum()) / self._total
+        return float(self.fetch(low, high).sum(dtype=np.float64)) / self._total
+
+    def by_byte(self, vocabulary: Vocabulary, low: int, high: int, depth: int) -> FloatArray:
+        if (low, high, depth) == (0, len(self._scaled), 0):
+            return self._first / self._total
+        return vocabulary.byte_masses(self.fetch(low, high), low, high, depth, low) / self._total
+
+    def best(self, low: int, high: int) -> int:
+        if self._low <= low and high <= self._high:
+            return low + int(self.fetch(low, high).argmax())
+        return low + int(self._scaled[low:high].argmax())
+
+    def array(self) -> FloatArray:
+        whole: FloatArray = self._scaled.double().cpu().numpy() / self._total
+        return whole
+
+    def drawn(self, low: int, high: int, share: float) -> int:
+        if self._low <= low and high <= self._high:
+            return low + _drawn(self.fetch(low, high), share)
+        sums = self._scaled[low:high].double().cumsum(0)
+        return low + int((sums <= share * float(sums[-1])).sum())
+
+    def fetch(self, low: int, high: int) -> NDArray[Any]:
+        """The scaled masses of a range. What was fetched last is kept, as ranges only narrow (mutates)."""
+        if not (self._low <= low and high <= self._high):
+            self._low, self._high = low, high
+            self._near = self._scaled[low:high].cpu().numpy()
+        return self._near[low - self._low : high - self._low]
+
+
+def _drawn(scaled: NDArray[Any], share: float) -> int:
+    """The place at which the cumulative sum exceeds a share of all; first by blocks, as a long cumulative sum is slow."""
+    blocks = np.cumsum(np.add.reduceat(scaled, np.arange(0, len(scaled), _BLOCK), dtype=np.float64))
+    target = share * float(blocks[-1])
+    block = int(np.searchsorted(blocks, target, side="right"))
+    within = scaled[block * _BLOCK : (block + 1) * _BLOCK]
+    rest = target - (float(blocks[block - 1]) if block else 0.0)
+    place = int(np.searchsorted(np.cumsum(within, dtype=np.float64), rest, side="right"))
+    return block * _BLOCK + (place if place < len(within) and within[place] > 0 else int(np.flatnonzero(within)[-1]))
+
+
+class Restriction:
+    """Turns logits into masses.
+
+    Args:
+        vocabulary: the tokens, sorted.
+        end_tokens: the ids that end a text; they stand for no bytes, whatever the vocabulary says.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, end_tokens: tuple[int, ...]) -> None:
+        self._vocabulary = vocabulary
+        self._ends = list(end_tokens)
+        index = vocabulary.index
+        found = index[[token for token in end_tokens if token < len(index)]]
+        self._spelled_ends: NDArray[np.int64] = found[found >= 0]
+        self._places: dict[torch.device, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def masses(self, logits: Logits, wanted: Sequence[Wanted]) -> Iterator[Masses]:
+        """The masses of each row of logits, ``(len(wanted), ids)``.
+
+        Raises:
+            FloatingPointError: the logits of a row hold NaN or infinity.
+        """
+        if not isinstance(logits, np.ndarray):
+            yield from self._on_device(logits, wanted)
+            return
+        step = max(1, _ROWS_AT_ONCE // logits.shape[1])
+        for start in range(0, len(wanted), step):
+            yield from self._in_memory(logits[start : start + step], wanted[start : start + step])
+
+    def _in_memory(self, logits: NDArray[Any], wanted: Sequence[Wanted]) -> Iterator[Masses]:
+        highest = logits.max(axis=1, keepdims=True)
+        if not np.isfinite(highest).all():
+            raise no_distribution()
+        exponentials = np.exp(logits - (highest - logits.dtype.type(RAISED)))
+        scaled = np.take(exponentials, self._vocabulary.order, axis=1)
+        scaled *= np.stack([one.allowed for one in wanted])
+        scaled[:, self._spelled_ends] = 0
+        ends = exponentials[:, self._ends].sum(axis=1, dtype=np.float64).tolist()
+        totals = scaled.sum(axis=1).tolist()
+        for row, (one, total, end) in enumerate(zip(wanted, totals, ends, strict=True)):
+            reached = total + (end if one.ends else 0.0)
+            if np.isnan(reached):
+                raise no_distribution()
+            if reached > FADED:
+                yield HostMasses(scaled[row], end if one.ends else 0.0, reached)
+            else:
+                yield self._slowly(logits[row].astype(np.float64), one)
+
+    def _slowly(self, logits: FloatArray, wanted: Wanted) -> HostMasses:
+        """The same in float64 from the best of what is allowed."""
+        scores = np.where(wanted.allowed, logits[self._vocabulary.order], -np.inf)
+        scores[self._spelled_ends] = -np.inf
+        ends = logits[self._ends] if wanted.ends else np.empty(0)
+        top = max(float(scores.max()), float(ends.max(initial=-np.inf)))
+        if top == -np.inf:
+            return HostMasses(np.zeros_like(scores), 0.0, 0.0)
+        masses, end = np.exp(scores - top), float(np.exp(ends - top).sum())
+        return HostMasses(masses, end, float(masses.sum()) + end)
+
+    def _on_device(self, logits: "torch.Tensor", wanted: Sequence[Wanted]) -> Iterator[Masses]:
+        """All rows at once; only their sums by first byte leave the device."""
+        import torch
+
+        order, first_byte = self._placed(logits.device)
+        allowed = torch.from_numpy(np.stack([one.allowed for one in wanted])).to(logits.device, non_blocking=True)
+        highest = logits.amax(dim=1, keepdim=True)
+        exponentials = torch.exp(logits - (highest - RAISED))
+        scaled = exponentials.index_select(1, order) * allowed
+        scaled[:, self._spelled_ends] = 0
+        sums = torch.zeros((len(wanted), 257), dtype=torch.float64, device=logits.device)
+        sums.index_add_(1, first_byte, scaled.double())
+        sums[:, 256] = exponentials[:, self._ends].double().sum(dim=1)
+        for row, (one, found) in enumerate(zip(wanted, sums.cpu().numpy(), strict=True)):
+            if not np.isfinite(found).all():
+                raise no_distribution()
+            end = float(found[256]) if one.ends else 0.0
+            if float(found[:256].sum()) + end > FADED:
+                yield DeviceMasses(scaled[row], found[:256], end)
+            else:
+                yield self._slowly(logits[row].double().cpu().numpy(), one)
+
+    def _placed(self, device: "torch.device") -> "tuple[torch.Tensor, torch.Tensor]":
+        """On a device: the ids of the tokens in sorted order, and the first byte of each."""
+        import torch
+
+        if device not in self._places:
+            first = self._vocabulary.first_bytes.astype(np.int64)
+            self._places[device] = (
+                torch.from_numpy(self._vocabulary.order).to(device),
+                torch.from_numpy(first).to(device),
+            )
+        return self._places[device]
