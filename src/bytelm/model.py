@@ -31,18 +31,15 @@ class ByteLM(ABC, Generic[StateT]):
         """The state after ``prompt``, which may be empty."""
 
     @abstractmethod
-    def _score_one(self, text: bytes, progress: Progress | None) -> FloatArray:
-        """``log P(byte i | bytes before i)``, float64 ``(len(text),)``, nats; ``text`` may be empty.
+    def _score_all(self, texts: Sequence[bytes | Prompt], progress: Progress | None) -> list[FloatArray]:
+        """Of each text ``log P(byte i | bytes before i)``, float64 ``(len(text),)``, nats; it may be empty.
 
-        ``progress``, where given, is called with the bytes done and ``len(text)``.
+        Of a ``Prompt`` the bytes behind the last special token are scored, given all that stands before.
+        ``progress``, where given, is called with the bytes done and those of all texts.
         """
 
     def _prefill_prompt(self, prompt: Prompt) -> StateT:
         """The state after ``prompt``, which has at least one special token."""
-        raise _no_specials(prompt)
-
-    def _score_prompt(self, prompt: Prompt, progress: Progress | None) -> FloatArray:
-        """What ``_score_one`` gives for the bytes behind the last special token, given all that stands before."""
         raise _no_specials(prompt)
 
     @overload
@@ -113,16 +110,7 @@ class ByteLM(ABC, Generic[StateT]):
             text: one text or a list of them; empty ones give empty arrays.
             progress: called during long work with the bytes done and the bytes in all.
         """
-        texts = as_prompts(text)
-        total = sum(len(text_of(one)) for one in texts)
-        scores: list[FloatArray] = []
-        done = 0
-        for one in texts:
-            shifted = _shifted(progress, done, total)
-            scores.append(
-                self._score_prompt(one, shifted) if isinstance(one, Prompt) else self._score_one(one, shifted)
-            )
-            done += len(text_of(one))
+        scores = self._score_all(as_prompts(text), progress)
         return scores if is_batch(text) else scores[0]
 
     def bits_per_byte(self, texts: Text | Prompt | Prompts, *, progress: Progress | None = None) -> float:
@@ -223,13 +211,6 @@ class ByteLM(ABC, Generic[StateT]):
             stop=stop,
             seed=seed,
         )
-
-
-def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
-    """``progress`` for one text of several, of which ``before`` bytes in other texts are done."""
-    if progress is None:
-        return None
-    return lambda done, _: progress(before + done, total)
 
 
 def _no_specials(prompt: Prompt) -> ValueError:

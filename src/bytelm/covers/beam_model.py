@@ -1,8 +1,11 @@
 """A token model seen through a beam of a fixed width."""
 
+from collections.abc import Sequence
+
 from bytelm.covers.fixed_beam import BeamState, Limits, begin_beam
 from bytelm.covers.model import TokenizedLM
 from bytelm.covers.stepping import score_by_steps
+from bytelm.decoding.texts import text_of
 from bytelm.engines.protocol import Effort
 from bytelm.model import ByteLM, Progress
 from bytelm.prompts import Prompt, Text
@@ -53,11 +56,8 @@ class FixedBeamLM(ByteLM[BeamState]):
     def _prefill_prompt(self, prompt: Prompt) -> BeamState:
         return self._begin(prompt).advance(prompt.text)
 
-    def _score_one(self, text: bytes, progress: Progress | None) -> FloatArray:
-        return score_by_steps(self._begin(text), text, progress)
-
-    def _score_prompt(self, prompt: Prompt, progress: Progress | None) -> FloatArray:
-        return score_by_steps(self._begin(prompt), prompt.text, progress)
+    def _score_all(self, texts: Sequence[bytes | Prompt], progress: Progress | None) -> list[FloatArray]:
+        return score_by_steps([self._begin(text) for text in texts], [text_of(text) for text in texts], progress)
 
     def _begin(self, prompt: bytes | Prompt) -> BeamState:
         opening = self._exact._opening(prompt)

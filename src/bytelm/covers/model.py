@@ -12,7 +12,7 @@ from bytelm.covers.drawing import drawn_course, filtered_course, stepped
 from bytelm.covers.estimating import Estimate, estimate
 from bytelm.covers.greedy import GUESSED, greedy_course
 from bytelm.covers.opening import Opening, open_prompt
-from bytelm.covers.scoring import score_text
+from bytelm.covers.scoring import score_texts
 from bytelm.covers.state import CoverState, begin
 from bytelm.covers.stepping import score_by_steps
 from bytelm.covers.weighing import Weigher, log
@@ -246,14 +246,9 @@ class TokenizedLM(ByteLM[CoverState]):
     def _prefill_prompt(self, prompt: Prompt) -> CoverState:
         return self._before(prompt).advance(prompt.text)
 
-    def _score_one(self, text: bytes, progress: Progress | None) -> FloatArray:
-        return self._score_behind(self._opening(text), progress)
-
-    def _score_prompt(self, prompt: Prompt, progress: Progress | None) -> FloatArray:
-        return self._score_behind(self._opening(prompt), progress)
-
-    def _score_behind(self, opening: Opening, progress: Progress | None) -> FloatArray:
-        head, prefix, text = opening
+    def _score_all(self, texts: Sequence[bytes | Prompt], progress: Progress | None) -> list[FloatArray]:
+        openings = [self._opening(text) for text in texts]
         if self._weigher.rule.heads_die:
-            return score_text(self._weigher, self.tolerance, prefix, text, progress, head)
-        return score_by_steps(begin(self._weigher, self.tolerance, prefix, head), text, progress)
+            return score_texts(self._weigher, self.tolerance, openings, progress)
+        before = [begin(self._weigher, self.tolerance, opening.prefix, opening.head) for opening in openings]
+        return score_by_steps(before, [opening.text for opening in openings], progress)

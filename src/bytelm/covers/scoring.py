@@ -1,24 +1,39 @@
-"""The probability of every byte of a text, in a few passes over all of it.
+"""The probability of every byte of some texts, in a few passes over all of them.
 
 Columns are the places between bytes: ``known[i]`` is the log of the mass of the covers of the first ``i`` bytes
 below evaluated heads. A head adds its weight to the column at its end as soon as the weight is known, and the masses
 of its narrowing ranges to the columns behind when it is evaluated. So the trunk goes first, in one pass; it shows the
 weights of all heads beside it, and then only those are evaluated that could change some column by more than the
 tolerance allows. Where the text becomes impossible, it begins anew in columns of its own.
+
+A long text is done in segments, so that keys and values beside the trunk are needed for one segment only. Texts that are
+scored together go side by side, and share passes. They ask a model that remembers nothing from before: what comes out is
+the same to the last bit whatever was asked earlier.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from math import inf, log
 
 import numpy as np
 
-from bytelm.covers.weighing import Weigher, log
+from bytelm.covers.masses import Masses
+from bytelm.covers.opening import Opening
+from bytelm.covers.weighing import Weigher
+from bytelm.covers.weighing import log as log_or_nothing
 from bytelm.heads import Head
 from bytelm.protocol import FloatArray
 from bytelm.tokens.lattice import Lattice, TextHead, advance_lattice, begin_lattice, restart_lattice
 from bytelm.tokens.rules import Rule
 
 Progress = Callable[[int, int], None]
+
+SEGMENT = 512
+"""How many tokens of a text are done at a time."""
+
+TOGETHER = 2**16
+"""How many bytes of several texts go side by side, whole texts as far as they fit."""
 
 
 @dataclass
@@ -92,28 +107,145 @@ class _Walk:
             path.append(furthest[0])
 
 
-def score_text(
-    weigher: Weigher,
-    tolerance: float,
-    prefix: bytes,
-    text: bytes,
-    progress: Progress | None = None,
-    head: Head | None = None,
-) -> FloatArray:
-    """``log P(byte i | head, prefix, bytes before i)``: float64 ``(len(text),)``, nats.
+def score_texts(
+    weigher: Weigher, tolerance: float, openings: Sequence[Opening], progress: Progress | None = None
+) -> list[FloatArray]:
+    """``log P(byte i | what stands before)`` of each text, float64 ``(len(text),)``, nats.
 
     ``-inf`` at a byte that no text of the tokenizer can have there; what follows is conditioned on it.
+
+    Args:
+        weigher: of canonical segmentation.
+        tolerance: how much may be left unknown, as a fraction of what is known in each column.
+        openings: the texts, and what stands before each.
+        progress: called now and then with the bytes done and the bytes in all.
     """
-    walk = _walk(weigher.rule, prefix, text, head)
-    logknown = _fill(weigher, walk, tolerance, progress)
-    if not (logknown > -np.inf).all():
-        raise FloatingPointError("the token model gives the bytes so far probability zero")
-    before, after = np.array(walk.before, dtype=np.int64), np.array(walk.after, dtype=np.int64)
-    scores = logknown[after] - logknown[before]
-    scores[~np.array(walk.possible, dtype=bool)] = -np.inf
+    total, done = sum(len(opening.text) for opening in openings), 0
+    scores: list[FloatArray] = []
+    for some in _together(openings):
+        apart = weigher.apart()
+        texts = [_Columns(apart.rule, opening) for opening in some]
+        waiting = [text for text in texts if text.goes_on(tolerance)]
+        while waiting:
+            asked = [text.needed(tolerance) for text in waiting]
+            answers = apart.evaluate([head for heads in asked for head in heads])
+            for text, heads in zip(waiting, asked, strict=True):
+                text.learn(heads, islice(answers, len(heads)))
+            waiting = [text for text in waiting if text.goes_on(tolerance)]
+            if progress is not None:
+                progress(min(total, done + sum(text.done for text in texts)), total)
+        scores += [text.scores() for text in texts]
+        done += sum(len(opening.text) for opening in some)
     if progress is not None:
-        progress(len(text), len(text))
-    return scores[len(prefix) :]
+        progress(total, total)
+    return scores
+
+
+def _together(openings: Sequence[Opening]) -> Iterator[list[Opening]]:
+    """The texts in their order, some at a time."""
+    some: list[Opening] = []
+    for opening in openings:
+        if some and sum(len(one.text) for one in some) + len(opening.text) > TOGETHER:
+            yield some
+            some = []
+        some.append(opening)
+    if some:
+        yield some
+
+
+class _Columns:
+    """One text on its way: what is known of its columns, and the heads whose weights are (mutable).
+
+    Attributes:
+        pending: the log-weights of the heads that are not evaluated, but whose parents are.
+        done: about how many bytes are done.
+    """
+
+    def __init__(self, rule: Rule, opening: Opening) -> None:
+        self.pending: dict[TextHead, float] = {}
+        self.done = 0
+        self._opening = opening
+        self._index = rule.vocabulary.index
+        self._walk = _walk(rule, opening.prefix, opening.text, opening.head)
+        self._known = np.full(self._walk.columns, -inf)
+        self._limit = 0
+        for root in self._walk.roots:
+            self._weigh(root, 0.0)
+
+    def goes_on(self, tolerance: float) -> bool:
+        """Whether more heads are needed, in this segment or, moving on (mutates), in a later one."""
+        while not self.needed(tolerance):
+            if not self._move_on():
+                return False
+        return True
+
+    def needed(self, tolerance: float) -> list[TextHead]:
+        """The heads of the segment to evaluate, parents first.
+
+        In every column the others weigh at most ``tolerance`` times what is known.
+        """
+        chosen = self._heavy(tolerance)
+        heads = {head for top in chosen for head in self._walk.chain(top) if head.depth < self._limit}
+        return sorted(heads, key=lambda head: head.depth)
+
+    def learn(self, heads: Sequence[TextHead], answers: Iterator[Masses]) -> None:
+        """Takes in what follows some heads (mutates)."""
+        known, traces = self._known, self._walk.traces
+        for head, masses in zip(heads, answers, strict=True):
+            logweight = self.pending.pop(head)
+            trace = traces.pop(head)
+            for column, low, high in trace.spans:
+                known[column] = np.logaddexp(known[column], logweight + log_or_nothing(masses.of(low, high)))
+            for child in trace.children:
+                index = int(self._index[child.token])
+                self._weigh(child, logweight + log_or_nothing(masses.of(index, index + 1)))
+
+    def scores(self) -> FloatArray:
+        """The log-probability of each byte, nats.
+
+        Raises:
+            FloatingPointError: the model gives some bytes probability zero.
+        """
+        if not (self._known > -inf).all():
+            raise FloatingPointError("the token model gives the bytes so far probability zero")
+        before, after = np.array(self._walk.before, dtype=np.int64), np.array(self._walk.after, dtype=np.int64)
+        scores: FloatArray = self._known[after] - self._known[before]
+        scores[~np.array(self._walk.possible, dtype=bool)] = -inf
+        return scores[len(self._opening.prefix) :]
+
+    def _weigh(self, head: TextHead, logweight: float) -> None:
+        trace = self._walk.traces[head]
+        self._known[trace.born] = np.logaddexp(self._known[trace.born], logweight)
+        if trace.reach > trace.born:
+            self.pending[head] = logweight
+
+    def _heavy(self, tolerance: float) -> list[TextHead]:
+        here = {head: weight for head, weight in self.pending.items() if head.depth < self._limit}
+        if tolerance == 0:
+            return [head for head, weight in here.items() if weight > -inf]
+        traces = self._walk.traces
+        born = np.array([traces[head].born for head in here], dtype=np.int64)
+        reach = np.array([traces[head].reach for head in here], dtype=np.int64)
+        steps = np.bincount(born + 1, minlength=self._walk.columns + 1)
+        steps -= np.bincount(reach + 1, minlength=self._walk.columns + 1)
+        limit = self._known + (log(tolerance) - np.log(np.maximum(np.cumsum(steps[:-1]), 1)))
+        spans = zip(here.items(), born.tolist(), reach.tolist(), strict=True)
+        return [head for (head, weight), b, r in spans if weight > limit[b + 1 : r + 1].min()]
+
+    def _move_on(self) -> bool:
+        """Begins the next segment, if there is one (mutates).
+
+        Heads that are not needed and do not reach into it are forgotten: their columns are done.
+        """
+        later = [head for head in self.pending if head.depth >= self._limit]
+        if not later:
+            return False
+        traces = self._walk.traces
+        self._limit = min(head.depth for head in later) + SEGMENT
+        self.done = min(traces[head].born for head in later)
+        for head in [head for head in self.pending if traces[head].reach <= self.done]:
+            del self.pending[head]
+        return True
 
 
 def _walk(rule: Rule, prefix: bytes, text: bytes, head: Head | None) -> _Walk:
@@ -133,46 +265,3 @@ def _walk(rule: Rule, prefix: bytes, text: bytes, head: Head | None) -> _Walk:
         lattice = after
     walk.close()
     return walk
-
-
-def _fill(weigher: Weigher, walk: _Walk, tolerance: float, progress: Progress | None) -> FloatArray:
-    """The log-masses of all columns, float64 ``(columns,)``, nats, each at most ``log(1 + tolerance)`` too low."""
-    known = np.full(walk.columns, -np.inf)
-    pending: dict[TextHead, float] = {}
-
-    def learn(head: TextHead, logweight: float) -> None:
-        trace = walk.traces[head]
-        known[trace.born] = np.logaddexp(known[trace.born], logweight)
-        if trace.reach > trace.born:
-            pending[head] = logweight
-
-    for root in walk.roots:
-        learn(root, 0.0)
-    index = weigher.rule.vocabulary.index
-    while chosen := _needed(walk, pending, known, tolerance):
-        heads = sorted({head for top in chosen for head in walk.chain(top)}, key=lambda head: head.depth)
-        for head, masses in zip(heads, weigher.evaluate(heads), strict=True):
-            logweight = pending.pop(head)
-            trace = walk.traces[head]
-            for column, low, high in trace.spans:
-                known[column] = np.logaddexp(known[column], logweight + log(masses.of(low, high)))
-            for child in trace.children:
-                learn(child, logweight + log(masses.of(index[child.token], index[child.token] + 1)))
-            if progress is not None:
-                progress(min(trace.born, len(walk.before)), len(walk.before))
-    return known
-
-
-def _needed(walk: _Walk, pending: dict[TextHead, float], known: FloatArray, tolerance: float) -> list[TextHead]:
-    """The pending heads to evaluate: in every column the others weigh at most ``tolerance`` times what is known."""
-    if tolerance == 0:
-        return [head for head, weight in pending.items() if weight > -np.inf]
-    steps = np.zeros(walk.columns + 1, dtype=np.int64)
-    for head in pending:
-        trace = walk.traces[head]
-        steps[trace.born + 1] += 1
-        steps[trace.reach + 1] -= 1
-    count = np.maximum(np.cumsum(steps[:-1]), 1)
-    limit = known + np.log(tolerance / count)
-    traces = walk.traces
-    return [h for h, w in pending.items() if w > limit[traces[h].born + 1 : traces[h].reach + 1].min()]
