@@ -129,8 +129,11 @@ class Row:
 
     @torch.inference_mode()
     def keep(self, kept: IntArray) -> None:
-        """Moves position ``kept[i]`` to ``i`` (mutates); ``kept`` is strictly ascending."""
-        moved = int(np.searchsorted(kept - np.arange(len(kept)), 1))
+        """Moves position ``kept[i]`` to ``i`` (mutates)."""
+        stays = kept == np.arange(len(kept))
+        if stays.all():
+            return
+        moved = int(np.argmin(stays))
         for tensors in (self.pool.keys, self.pool.values):
             for held in tensors.values():
                 which = torch.from_numpy(kept[moved:]).to(held.device)
