@@ -240,7 +240,7 @@ class Forest:
         """
         begin = self._windows.begin
         tokens = [node.token for node in reversed(missing)]
-        lane, shared = self._like(start, tokens)
+        lane, shared = self._like(start, tokens, planning.step)
         if self._alone and planning.step.parts and lane not in planning.step.parts:
             return None
         if _comes(tokens, len(shared), start, len(begin), planning.step):
@@ -260,11 +260,11 @@ class Forest:
             planning.stand(missing.pop(), part, slot)
         return lane, shared[-1] if shared else len(begin) - 1
 
-    def _like(self, start: int, tokens: list[int]) -> tuple[Lane | None, list[Slot]]:
+    def _like(self, start: int, tokens: list[int], step: Pass) -> tuple[Lane | None, list[Slot]]:
         """The lane of the text that begins most like these tokens, and the slots they share."""
         best: tuple[Lane | None, list[Slot]] = None, []
         wanted = np.array(tokens, dtype=np.int64)
-        for lane in self.lanes:
+        for lane in (*self.lanes, *step.begun):
             if lane.start != start:
                 continue
             if self._alone:

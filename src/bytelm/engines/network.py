@@ -4,6 +4,7 @@ import inspect
 import sys
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import AttentionInterface, PretrainedConfig, PreTrainedModel
 
@@ -14,6 +15,10 @@ from bytelm.engines.windows import UNLIMITED
 
 LOGITS_BYTES = 64 * 2**20
 """How much memory the float32 logits of one pass may take."""
+
+
+MASKLESS = ("flash", "flex", "paged", "kernels")
+"""How the names of attention begin that takes no additive mask."""
 
 
 class Network:
@@ -42,11 +47,16 @@ class Network:
 
     @property
     def own_attention(self) -> Attention | None:
-        """Its attention, where that does more than plain scaled products may do; ``None`` where it does not."""
+        """Its attention, where that may do more than scaled products; ``None`` where it does not.
+
+        Kernels that take no mask of ours are stood in for by the slow attention that its module defines.
+        """
         if self.attention == "sdpa":
             return None
-        module = sys.modules[type(self._model).__module__]
-        found: Attention = AttentionInterface().get(self.attention, getattr(module, "eager_attention_forward", None))
+        slow = getattr(sys.modules[type(self._model).__module__], "eager_attention_forward", None)
+        if self.attention.startswith(MASKLESS):
+            return slow
+        found: Attention | None = AttentionInterface().get(self.attention, slow)
         return found
 
     def packed(self, tokens: list[int], positions: list[int], step: TreePass, wanted: list[int]) -> torch.Tensor:
@@ -62,12 +72,12 @@ class Network:
             Logits, float32 ``(len(wanted), vocabulary_size)``.
         """
         inputs: dict[str, Any] = {
-            "input_ids": torch.tensor([tokens], device=self.device),
-            "position_ids": torch.tensor([positions], device=self.device),
+            "input_ids": self._row(tokens),
+            "position_ids": self._row(positions),
             "past_key_values": step,
             "use_cache": True,
         }
-        keep = torch.tensor(wanted, dtype=torch.long, device=self.device)
+        keep = self._row(wanted)[0]
         config, usual = self.config, self.attention
         config._attn_implementation = NAME
         try:
@@ -81,14 +91,14 @@ class Network:
     ) -> torch.Tensor:
         """The same for one lane, by the network's own attention and a mask of what each new position sees."""
         inputs: dict[str, Any] = {
-            "input_ids": torch.tensor([tokens], device=self.device),
-            "position_ids": torch.tensor([positions], device=self.device),
+            "input_ids": self._row(tokens),
+            "position_ids": self._row(positions),
             "attention_mask": mask,
             "past_key_values": step,
             "use_cache": True,
         }
         with torch.inference_mode():
-            return self._logits(inputs, torch.tensor(wanted, dtype=torch.long, device=self.device))[0]
+            return self._logits(inputs, self._row(wanted)[0])[0]
 
     def handed(self, logits: torch.Tensor) -> Logits:
         """Logits as the engines hand them on: in main memory where the network is there, else on its device."""
@@ -111,6 +121,9 @@ class Network:
         }
         ends, which = torch.unique(lengths - 1, return_inverse=True)
         return self._logits(inputs, ends)[torch.arange(len(rows), device=self.device), which]
+
+    def _row(self, numbers: list[int]) -> torch.Tensor:
+        return torch.from_numpy(np.array([numbers], dtype=np.int64)).to(self.device)
 
     def _logits(self, inputs: dict[str, Any], keep: torch.Tensor) -> torch.Tensor:
         """Float32 logits ``(batch, len(keep), vocabulary_size)`` at positions ``keep``."""
