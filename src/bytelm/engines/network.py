@@ -11,11 +11,15 @@ from transformers import AttentionInterface, PretrainedConfig, PreTrainedModel
 from bytelm.engines.attention import NAME, Attention, TreePass, running
 from bytelm.engines.masks import Mask
 from bytelm.engines.protocol import Logits
+from bytelm.engines.states import State
 from bytelm.engines.windows import UNLIMITED
 
 LOGITS_BYTES = 64 * 2**20
 """How much memory the float32 logits of one pass may take."""
 
+
+REMEMBERED = ("past_key_values", "cache_params", "state")
+"""What architectures call that which they are given to go on from."""
 
 MASKLESS = ("flash", "flex", "paged", "kernels")
 """How the names of attention begin that takes no additive mask."""
@@ -43,7 +47,9 @@ class Network:
         self.device: torch.device = model.device
         self._model = model.eval()
         self.attention: str = self.config._attn_implementation or "eager"
-        self._keeps = "logits_to_keep" in inspect.signature(model.forward).parameters
+        takes = inspect.signature(model.forward).parameters
+        self._keeps = "logits_to_keep" in takes
+        self._remembers = next((name for name in REMEMBERED if name in takes), None)
 
     @property
     def own_attention(self) -> Attention | None:
@@ -122,18 +128,48 @@ class Network:
         ends, which = torch.unique(lengths - 1, return_inverse=True)
         return self._logits(inputs, ends)[torch.arange(len(rows), device=self.device), which]
 
+    def continued(
+        self, rows: list[list[int]], state: State, wanted: list[int]
+    ) -> tuple[torch.Tensor, State]:
+        """Runs rows that go on from what the network remembers.
+
+        Args:
+            rows: equally many ids each.
+            state: what it remembers of each row's text, changed by the call; ``None`` where they begin.
+            wanted: which of the new positions' logits are needed.
+
+        Returns:
+            Logits, float32 ``(len(rows), len(wanted), vocabulary_size)``, and what it remembers now.
+
+        Raises:
+            ValueError: the network remembers nothing.
+        """
+        if self._remembers is None:
+            raise ValueError(f"{type(self._model).__name__} takes nothing to go on from")
+        inputs = {"input_ids": torch.tensor(rows, device=self.device), "use_cache": True}
+        if state is not None:
+            inputs[self._remembers] = state
+        with torch.inference_mode():
+            logits, outputs = self._called(inputs, self._row(wanted)[0])
+        return logits, outputs[self._remembers]
+
     def _row(self, numbers: list[int]) -> torch.Tensor:
         return torch.from_numpy(np.array([numbers], dtype=np.int64)).to(self.device)
 
     def _logits(self, inputs: dict[str, Any], keep: torch.Tensor) -> torch.Tensor:
         """Float32 logits ``(batch, len(keep), vocabulary_size)`` at positions ``keep``."""
+        return self._called(inputs, keep)[0]
+
+    def _called(self, inputs: dict[str, Any], keep: torch.Tensor) -> tuple[torch.Tensor, Any]:
+        """The same, and all that the model says."""
         if self._keeps:
-            logits = self._model(**inputs, logits_to_keep=keep).logits
+            outputs = self._model(**inputs, logits_to_keep=keep)
+            logits = outputs.logits
         else:
-            logits = self._model(**inputs).logits[:, keep]
+            outputs = self._model(**inputs)
+            logits = outputs.logits[:, keep]
         assert logits.shape[1:] == (len(keep), self.vocabulary_size)
-        upcast: torch.Tensor = logits.float()
-        return upcast
+        return logits.float(), outputs
 
 
 def context_of(config: PretrainedConfig) -> int:
