@@ -1,6 +1,5 @@
 """The packed tree says what full passes say, whatever it is asked and in whatever order."""
 
-import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -11,50 +10,69 @@ from transformers import LlamaConfig, PreTrainedModel
 
 from bytelm.engines import huggingface
 from bytelm.engines.huggingface import HuggingFaceModel
+from bytelm.engines.keyvalues import Row
+from bytelm.engines.lane import Lane
 from bytelm.engines.rows import RowsModel
 from bytelm.heads import Head
+from engines.schedules import assert_sound, count_events, random_schedule, small_limits
 from engines.tiny_networks import (
     VOCABULARY,
     chain,
+    chain_of,
+    gemma2,
     gpt2,
     gpt_neox,
+    gptj,
     largest_difference,
     llama,
+    mistral,
+    mixtral,
     network,
     qwen2,
     rows_of,
 )
 
 EXACT = 1e-4
-MAKERS = [llama, gpt2, qwen2, gpt_neox]
+
+VARIANTS: dict[str, tuple[Callable[[], PreTrainedModel], bool]] = {
+    "llama": (llama, False),
+    "gpt2": (gpt2, False),
+    "qwen2": (qwen2, False),
+    "gpt_neox": (gpt_neox, False),
+    "mistral": (lambda: mistral(5), False),
+    "gemma2": (lambda: gemma2(5), False),
+    "mixtral": (mixtral, False),
+    "llama, masked": (llama, True),
+    "gptj, masked": (gptj, True),
+    "gemma2, masked": (lambda: gemma2(5), True),
+}
 
 
-def random_schedule(packed: HuggingFaceModel, judge: RowsModel, rng: np.random.Generator, rounds: int) -> None:
-    """Several roots; heads in random order, some again, some never, many forgotten."""
-    heads = [Head(), Head()]
-    for _ in range(rounds):
-        for _ in range(int(rng.integers(1, 25))):
-            parent = heads[int(rng.integers(max(0, len(heads) - 12), len(heads)))]
-            heads.append(Head(parent, int(rng.integers(VOCABULARY))))
-        asked = [heads[pick] for pick in rng.integers(len(heads), size=int(rng.integers(1, 12)))]
-        assert largest_difference(packed, judge, asked) < EXACT
-        heads = [head for head in heads if rng.random() < 0.6] or [Head()]
-
-
-@pytest.mark.parametrize("make", MAKERS)
-def test_random_schedules(make: Callable[[], PreTrainedModel]) -> None:
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_random_schedules(variant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    make, masked = VARIANTS[variant]
     model = make()
-    for seed in range(6):
-        packed, judge = HuggingFaceModel(model, [0, 5]), RowsModel(model, [0, 5])
-        random_schedule(packed, judge, np.random.default_rng(seed), rounds=8)
+    seen = count_events(monkeypatch)
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        small_limits(monkeypatch, rng)
+        context = (128, 13, 8)[seed % 3]
+        packed = HuggingFaceModel(model, [0, 5], context, masked=masked)
+        assert random_schedule(packed, RowsModel(model, [0, 5], context), rng, rounds=8) < EXACT
+        assert_sound(packed)
+    events = {"shared beginnings", "waits", "compactions", "reorderings", "evictions"}
+    if not masked:
+        events |= {"forks", "passes of several lanes"}
+        events |= set() if variant == "gemma2" else {"shared calls"}
+    assert events == {event for event, times in seen.items() if times}
 
 
-@pytest.mark.parametrize("make", [llama, gpt2])
-def test_compaction_keeps_the_answers(make: Callable[[], PreTrainedModel], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(huggingface, "COMPACT_ABOVE", 2)
-    model = make()
+def test_random_schedules_with_the_usual_limits() -> None:
+    model = llama()
     for seed in range(3):
-        random_schedule(HuggingFaceModel(model, [0]), RowsModel(model, [0]), np.random.default_rng(seed), rounds=12)
+        packed, judge = HuggingFaceModel(model, [0]), RowsModel(model, [0])
+        assert random_schedule(packed, judge, np.random.default_rng(seed), rounds=8) < EXACT
+        assert_sound(packed)
 
 
 @pytest.mark.parametrize("context", [3, 8, 13])
@@ -128,7 +146,7 @@ def test_effort_of_rows_leaves_padding_out() -> None:
     assert vars(rows.effort) == {"passes": 1, "heads": 2, "tokens": 4}
 
 
-def test_slots_of_dead_heads_are_freed() -> None:
+def test_slots_of_dead_heads_are_dropped() -> None:
     packed = HuggingFaceModel(llama(), [0])
     root = Head()
     for _ in range(10):
@@ -136,44 +154,136 @@ def test_slots_of_dead_heads_are_freed() -> None:
         rows_of(packed, trunk[-1:])
         assert packed.slots < 3 * 100
     del trunk
-    gc.collect()
     rows_of(packed, [root])
-    assert packed.slots == 2  # the begin token, and the root running once more
-    assert all(layer.keys.shape[-2] == 2 for layer in packed._caches[0].cache.layers)
+    assert packed.slots == 1, "the begin token; where the root ran once more is dropped too"
 
 
-def test_few_windows_keep_their_caches() -> None:
-    packed = HuggingFaceModel(llama(), [0], context=8)
+def test_windows_that_a_text_has_left_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface, "IDLE_BYTES", 40_000)
+    packed, judge = HuggingFaceModel(llama(), [0], context=8), RowsModel(llama(), [0], context=8)
     trunk = chain(100, np.random.default_rng(0))
-    rows_of(packed, trunk)
-    assert packed.slots <= huggingface.CACHES * 8
-    last = trunk[-1]
-    del trunk
-    rows_of(packed, [Head()])
-    del last
-    gc.collect()
-    rows_of(packed, [Head()])
-    assert packed.slots < 8, "windows whose heads are gone are dropped"
+    for head in trunk:
+        rows_of(packed, [head])
+        assert packed.bytes <= 4 * 40_000
+    assert len(packed._forest.lanes) == 3, "two that were left, and the one in use"
+    assert largest_difference(packed, judge, trunk) < EXACT
+
+
+def test_texts_that_are_gone_are_given_up_when_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface, "IDLE_BYTES", 100_000)
+    model = llama()
+    packed, judge = HuggingFaceModel(model, [0]), RowsModel(model, [0])
+    rng = np.random.default_rng(0)
+    kept = chain(20, rng)
+    rows_of(packed, kept)
+    for _ in range(20):
+        rows_of(packed, chain(20, rng)[-1:])
+    assert len(packed._forest.lanes) == 6 + 2, "six rows of 16 KiB, the one held, and the last one"
+    tokens = packed.effort.tokens
+    assert largest_difference(packed, judge, [Head(kept[-1], 1)]) < EXACT
+    assert packed.effort.tokens == tokens + 1, "a text that somebody holds is not given up for those that are gone"
+
+
+def test_texts_unused_for_longest_are_computed_again_when_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface, "HELD_BYTES", 100_000)
+    model = llama()
+    packed, judge = HuggingFaceModel(model, [0]), RowsModel(model, [0])
+    rng = np.random.default_rng(0)
+    texts = [chain(20, rng) for _ in range(20)]
+    for text in texts:
+        rows_of(packed, text[-1:])
+    assert len(packed._forest.lanes) == 6 + 1
+    assert packed.bytes <= 2 * 100_000
+    tokens = packed.effort.tokens
+    rows_of(packed, [Head(texts[-2][-1], 1)])
+    assert packed.effort.tokens == tokens + 1
+    rows_of(packed, [Head(texts[0][-1], 1)])
+    assert packed.effort.tokens == tokens + 1 + 1 + 21
+    assert largest_difference(packed, judge, [text[pick] for text in texts for pick in (3, -1)]) < EXACT
 
 
 @pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt])
+@pytest.mark.parametrize("when", range(4))
 def test_an_interrupted_pass_leaves_a_working_engine(
-    interruption: type[BaseException], monkeypatch: pytest.MonkeyPatch
+    interruption: type[BaseException], when: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = llama()
     packed, judge = HuggingFaceModel(model, [0]), RowsModel(model, [0])
-    trunk = chain(20, np.random.default_rng(0))
-    rows_of(packed, trunk[:10])
-    layer = model.model.layers[1].self_attn
+    rng = np.random.default_rng(0)
+    first, second, third, fourth = (chain(40, rng) for _ in range(4))
+    branch = chain(30, rng, first[20])
+    rows_of(packed, [first[-1], branch[-1], second[30], fourth[-1]])
+    asked = [Head(first[-1], 1), Head(branch[-1], 1), second[-1], third[-1]]
+    places: list[tuple[Any, str]] = [
+        (model.model.layers[0].self_attn, "forward"),
+        (model.model.layers[1].self_attn, "forward"),
+        (Row, "fill"),
+        (Lane, "add"),
+    ]
     with monkeypatch.context() as patch:
 
         def stop(*_: Any, **__: Any) -> None:
             raise interruption
 
-        patch.setattr(layer, "forward", stop)
+        patch.setattr(*places[when], stop)
         with pytest.raises(interruption):
-            rows_of(packed, trunk[5:])
-    assert largest_difference(packed, judge, [*trunk[3:], Head(trunk[4], 1)]) < EXACT
+            rows_of(packed, asked)
+    assert_sound(packed)
+    tokens = packed.effort.tokens
+    assert largest_difference(packed, judge, [Head(fourth[-1], 1)]) < EXACT
+    assert packed.effort.tokens == tokens + 1, "lanes that were not in the pass keep what they have"
+    assert largest_difference(packed, judge, [*asked, *first, *second[3:], *branch]) < EXACT
+    assert_sound(packed)
+
+
+def test_a_wrong_token_id_costs_nothing() -> None:
+    packed = HuggingFaceModel(llama(), [0])
+    trunk = chain(20, np.random.default_rng(0))
+    rows_of(packed, trunk)
+    with pytest.raises(ValueError, match="token id 37 is outside the model's vocabulary of 37"):
+        rows_of(packed, [Head(trunk[-1], 1), Head(Head(), VOCABULARY)])
+    assert_sound(packed)
+    tokens = packed.effort.tokens
+    rows_of(packed, [Head(trunk[-1], 1)])
+    assert packed.effort.tokens == tokens + 1
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_an_engine_apart_neither_changes_nor_sees_the_other(masked: bool) -> None:
+    packed = HuggingFaceModel(llama(), [0], masked=masked)
+    rng = np.random.default_rng(0)
+    trunk = chain(60, rng)
+    sides = [Head(head, 3) for head in trunk[::4]]
+    rows_of(packed, trunk)
+    slots, tokens = packed.slots, packed.effort.tokens
+    answers = []
+    for _ in range(3):
+        apart = packed.apart()
+        answers.append([*rows_of(apart, trunk[40:]), *rows_of(apart, sides), *rows_of(apart, trunk[-2:])])
+        assert apart.slots == 61 + len(sides) + 2
+    assert packed.slots == slots
+    assert packed.effort.tokens == tokens + 3 * (61 + len(sides) + 2), "its effort counts here"
+    for again in answers[1:]:
+        np.testing.assert_array_equal(np.array(again), np.array(answers[0]))
+    rows_of(packed, [Head(trunk[-1], 1)])
+    assert packed.effort.tokens == tokens + 3 * (61 + len(sides) + 2) + 1
+
+
+def test_two_streams_of_one_prompt_run_it_once_and_then_side_by_side() -> None:
+    model = llama()
+    packed, judge = HuggingFaceModel(model, [0]), RowsModel(model, [0])
+    rng = np.random.default_rng(0)
+    prompt = chain(50, rng)[-1].tokens()
+    streams = [chain_of(list(prompt))[-1] for _ in range(3)]
+    rows_of(packed, streams)
+    assert packed.effort.tokens == 51 + 2
+    for step in range(40):
+        streams = [Head(head, int(rng.integers(VOCABULARY))) for head in streams]
+        before = packed.effort.passes
+        assert largest_difference(packed, judge, streams) < EXACT
+        assert packed.effort.passes == before + 1, step
+    assert len(packed._forest.lanes) == 3
+    assert_sound(packed)
 
 
 @pytest.mark.parametrize("engine", [HuggingFaceModel, RowsModel])

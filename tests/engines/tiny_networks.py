@@ -1,18 +1,33 @@
 """Tiny transformers models with random weights, made on the spot, and trees of heads to try them on."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from transformers import (
     AutoModelForCausalLM,
     BloomConfig,
+    FalconConfig,
     Gemma2Config,
+    Gemma3TextConfig,
     GPT2Config,
+    GPTJConfig,
+    GPTNeoConfig,
     GPTNeoXConfig,
+    JambaConfig,
     LlamaConfig,
+    MambaConfig,
     MistralConfig,
+    MixtralConfig,
+    Olmo2Config,
+    Phi3Config,
     PretrainedConfig,
     PreTrainedModel,
     Qwen2Config,
+    Qwen2MoeConfig,
+    Qwen3Config,
+    RwkvConfig,
+    Starcoder2Config,
 )
 
 from bytelm.engines.protocol import TokenModel
@@ -76,10 +91,80 @@ def bloom() -> PreTrainedModel:
     return network(BloomConfig(**COMMON, hidden_size=32, n_layer=2, n_head=4))
 
 
+def qwen3() -> PreTrainedModel:
+    return network(Qwen3Config(**LLAMA_LIKE))
+
+
+def gemma3(window: int) -> PreTrainedModel:
+    kinds = ["sliding_attention", "full_attention"]
+    return network(Gemma3TextConfig(**LLAMA_LIKE, sliding_window=window, layer_types=kinds))
+
+
+def phi3() -> PreTrainedModel:
+    return network(Phi3Config(**LLAMA_LIKE))
+
+
+def olmo2() -> PreTrainedModel:
+    return network(Olmo2Config(**without(LLAMA_LIKE, "head_dim")))
+
+
+def starcoder2() -> PreTrainedModel:
+    return network(Starcoder2Config(**without(LLAMA_LIKE, "head_dim")))
+
+
+def mixtral() -> PreTrainedModel:
+    return network(MixtralConfig(**LLAMA_LIKE, num_local_experts=4, num_experts_per_tok=2))
+
+
+def qwen2_moe() -> PreTrainedModel:
+    sizes = {"moe_intermediate_size": 16, "shared_expert_intermediate_size": 16, "num_experts": 4}
+    return network(Qwen2MoeConfig(**without(LLAMA_LIKE, "head_dim"), **sizes, num_experts_per_tok=2))
+
+
+def gptj() -> PreTrainedModel:
+    return network(GPTJConfig(**COMMON, n_embd=32, n_layer=2, n_head=4, n_positions=CONTEXT, rotary_dim=4))
+
+
+def falcon() -> PreTrainedModel:
+    return network(FalconConfig(**COMMON, hidden_size=32, num_hidden_layers=2, num_attention_heads=4))
+
+
+def gpt_neo(window: int = 5) -> PreTrainedModel:
+    kinds = [[["global", "local"], 1]]
+    shape = {"hidden_size": 32, "num_layers": 2, "num_heads": 4, "intermediate_size": 48}
+    return network(
+        GPTNeoConfig(**COMMON, **shape, attention_types=kinds, window_size=window, max_position_embeddings=CONTEXT)
+    )
+
+
+def mamba() -> PreTrainedModel:
+    return network(MambaConfig(**COMMON, hidden_size=32, num_hidden_layers=2, state_size=4))
+
+
+def rwkv() -> PreTrainedModel:
+    shape = {"hidden_size": 32, "attention_hidden_size": 32, "num_hidden_layers": 2, "intermediate_size": 48}
+    return network(RwkvConfig(**without(COMMON, "pad_token_id"), **shape, context_length=CONTEXT))
+
+
+def jamba() -> PreTrainedModel:
+    shape = {"attn_layer_period": 2, "attn_layer_offset": 1, "expert_layer_period": 2, "num_experts": 2}
+    recurrent = {"mamba_d_state": 4, "mamba_expand": 1, "mamba_dt_rank": 4, "use_mamba_kernels": False}
+    return network(JambaConfig(**without(LLAMA_LIKE, "head_dim"), **shape, **recurrent))
+
+
+def without(values: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key != name}
+
+
 def chain(length: int, rng: np.random.Generator, parent: Head | None = None) -> list[Head]:
     """``parent``, or a new root, and ``length`` heads one behind the other."""
+    return chain_of(rng.integers(VOCABULARY, size=length).tolist(), parent)
+
+
+def chain_of(tokens: list[int], parent: Head | None = None) -> list[Head]:
+    """``parent``, or a new root, and a head for each token, one behind the other."""
     heads = [Head() if parent is None else parent]
-    for token in rng.integers(VOCABULARY, size=length).tolist():
+    for token in tokens:
         heads.append(Head(heads[-1], token))
     return heads
 

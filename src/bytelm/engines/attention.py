@@ -225,8 +225,8 @@ def additive(seen: torch.Tensor, dtype: torch.dtype, device: torch.device) -> to
         dtype: the scores'.
         device: the scores'.
     """
-    mask = torch.zeros(seen.shape, dtype=dtype)
-    mask.masked_fill_(~seen, torch.finfo(dtype).min)
+    look, not_to = torch.zeros((), dtype=dtype), torch.full((), torch.finfo(dtype).min, dtype=dtype)
+    mask = torch.where(seen, look, not_to)
     return (mask[None, None] if mask.ndim == 2 else mask[:, None]).to(device)
 
 

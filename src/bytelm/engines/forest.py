@@ -6,7 +6,7 @@ of its own, so that it need not look past theirs. A new text that begins like an
 so the lanes together are the radix tree of all texts whose keys and values are kept.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -22,10 +22,6 @@ SHARED = 16
 
 BESIDE = 16
 """A branch of this many tokens gets a lane of its own, if as many others live beside it."""
-
-Fork = Callable[[Lane, Lane, IntArray], None]
-"""Copies the keys and values of a path from the first lane to the beginning of the second."""
-
 
 @dataclass(eq=False)
 class Part:
@@ -55,17 +51,36 @@ class Part:
         return self.first + len(self.tokens) - 1
 
 
-@dataclass
+@dataclass(eq=False)
+class Fork:
+    """A lane that begins as a copy of a path of another one.
+
+    Attributes:
+        source: the other lane.
+        lane: the new lane.
+        path: the slots of ``source`` that become its first ones.
+    """
+
+    source: Lane
+    lane: Lane
+    path: IntArray
+
+
+@dataclass(eq=False)
 class Pass:
     """New positions for the network: one part after the other.
 
     Attributes:
         parts: what runs in each lane.
         wanted: for each head answered here, in the order asked, its part and its slot.
+        forks: the lanes to be copied before it runs.
+        begun: the lanes that begin with it, forks included.
     """
 
     parts: dict[Lane, Part] = field(default_factory=dict)
     wanted: list[tuple[Part, Slot]] = field(default_factory=list)
+    forks: list[Fork] = field(default_factory=list)
+    begun: list[Lane] = field(default_factory=list)
 
     @property
     def size(self) -> int:
@@ -87,30 +102,24 @@ class Pass:
         return [starts[part.lane] + slot for part, slot in self.wanted]
 
 
-Standing = dict[tuple[int, Head], tuple[Lane, Slot]]
-"""Where heads stand, by the start of the lane and the head."""
-
-
-@dataclass
+@dataclass(eq=False)
 class _Planning:
     """A pass while it is planned.
 
     Attributes:
         limit: the most positions, begin tokens aside.
-        alone: whether it may have one lane only.
         step: the pass so far.
-        placed: the heads that get a slot in it.
+        placed: where the heads stand that get a slot in it, by the start of the lane and the head.
     """
 
     limit: int
-    alone: bool
     step: Pass = field(default_factory=Pass)
-    placed: Standing = field(default_factory=dict)
+    placed: dict[tuple[int, Head], tuple[Lane, Slot]] = field(default_factory=dict)
 
-    def stand(self, head: Head, start: int, part: Part, slot: Slot) -> None:
+    def stand(self, head: Head, part: Part, slot: Slot) -> None:
         """Notes where a head will stand (mutates)."""
         part.fresh.append((head, slot))
-        self.placed[start, head] = part.lane, slot
+        self.placed[part.lane.start, head] = part.lane, slot
 
 
 class Forest:
@@ -123,33 +132,38 @@ class Forest:
         lanes: all lanes that have keys and values.
     """
 
-    def __init__(self, windows: Windows, fork: Fork) -> None:
+    def __init__(self, windows: Windows, alone: bool = False) -> None:
+        """A forest without lanes.
+
+        Args:
+            windows: which tokens the lanes leave out.
+            alone: whether a pass may have one lane only; then each window has one, whatever stands in it.
+        """
         self.lanes: list[Lane] = []
         self._windows = windows
-        self._fork = fork
+        self._alone = alone
         self._places: dict[int, WeakKeyDictionary[Head, Place]] = {}
 
-    def plan(self, heads: Sequence[Head], limit: int, alone: bool = False) -> Pass:
-        """The next pass towards answering ``heads``.
+    def plan(self, heads: Sequence[Head], limit: int) -> Pass:
+        """The next pass towards answering ``heads``; `add` and `hold` follow, and nothing has changed before.
 
         It answers as many of the leading heads as ``limit`` positions allow, with the ancestors they lack; it may
         answer none, where the first one lacks more than ``limit``, but it always gets further. A head that has a
-        slot already runs again: its keys and values are there, its logits are not. New lanes are made here (mutates);
-        new slots are not, before `add`.
+        slot already runs again: its keys and values are there, its logits are not.
 
         Args:
             heads: at least one.
             limit: the most positions, begin tokens aside; at least one.
-            alone: whether a pass may have one lane only.
         """
-        planning = _Planning(limit, alone)
+        planning = _Planning(limit)
         for head in heads:
             if not self._place(head, self._windows.start(self._windows.index(head.depth)), planning):
                 break
         return planning.step
 
     def add(self, step: Pass) -> None:
-        """Makes the pass's slots, so that what they see is known; `hold` follows the run (mutates)."""
+        """Makes the pass's lanes and slots, so that what they see is known; `hold` follows the run (mutates)."""
+        self.lanes += step.begun
         for part in step.parts.values():
             assert part.first == part.lane.slots.count
             columns = (part.parents, part.positions, part.tokens)
@@ -166,95 +180,132 @@ class Forest:
                 places[head] = part.lane.hold(head, slot)
 
     def drop(self, lane: Lane) -> None:
-        """Forgets a lane and all who stand in it (mutates)."""
-        self.lanes.remove(lane)
-        places = self._places.get(lane.start)
-        if lane.live and places is not None:
-            for head in [head for head, place in places.items() if place.lane is lane]:
-                del places[head]
+        """Forgets a lane, if it was there, and all who stand in it (mutates)."""
+        if lane in self.lanes:
+            self.lanes.remove(lane)
+        for place in lane.places:
+            head = place()
+            lane.leave(place)
+            if head is not None:
+                del self._places[lane.start][head]
 
-    def _place(self, head: Head, start: int, planning: "_Planning") -> bool:
+    def _place(self, head: Head, start: int, planning: _Planning) -> bool:
         """Puts ``head`` and the ancestors it lacks into the pass (mutates it); whether all went in."""
-        missing, anchor = self._missing(head, start, planning.placed)
+        step = planning.step
+        missing, anchor = self._missing(head, start, planning)
         here = planning.placed.get((start, anchor)) or self._standing(anchor, start)
-        if planning.alone and planning.step.parts and (here is None or here[0] not in planning.step.parts):
-            return False
+        full = step.size >= planning.limit
         if here is None:
-            here = self._begin(start, anchor, missing, planning)
-        elif missing:
+            here = None if full else self._begin(start, anchor, missing, planning)
+        elif missing and not full:
             here = self._forked(*here, anchor, planning)
+        if here is None or (self._alone and step.parts and here[0] not in step.parts):
+            return False
         lane, slot = here
-        part, room = planning.step.part(lane), planning.limit - planning.step.size
-        if not missing and slot < part.first:
-            if room < 1:
-                return False
+        again = not missing and slot < lane.slots.count
+        room = planning.limit - step.size
+        if room < 1 and (again or missing):
+            return False
+        part = step.part(lane)
+        if again:
             slots = lane.slots
             slot = part.append(int(slots.tokens[slot]), int(slots.parents[slot]), int(slots.positions[slot]))
-        for node in missing[::-1][: max(0, room)]:
+        for node in missing[::-1][:room]:
             slot = part.append(node.token, slot, len(self._windows.begin) + node.depth - start - 1)
-            planning.stand(node, start, part, slot)
-        if len(missing) > room and missing:
+            planning.stand(node, part, slot)
+        if len(missing) > room:
             return False
-        planning.step.wanted.append((part, slot))
+        step.wanted.append((part, slot))
         return True
 
-    def _missing(self, head: Head, start: int, placed: "Standing") -> tuple[list[Head], Head]:
+    def _missing(self, head: Head, start: int, planning: _Planning) -> tuple[list[Head], Head]:
         """``head`` and those of its ancestors that have no slot, deepest first, and the ancestor they hang on."""
         places = self._places.get(start, {})
         missing: list[Head] = []
         for node in head.path():
-            if node.depth <= start or (start, node) in placed or node in places:
+            if node.depth <= start or (start, node) in planning.placed or node in places:
                 return missing, node
             missing.append(node)
         raise AssertionError("a path ends at depth 0, and no lane starts above that")
 
-    def _standing(self, head: Head, start: int) -> "tuple[Lane, Slot] | None":
+    def _standing(self, head: Head, start: int) -> tuple[Lane, Slot] | None:
         place = self._places[start].get(head) if start in self._places else None
         return None if place is None else (place.lane, place.slot)
 
-    def _begin(self, start: int, top: Head, missing: list[Head], planning: "_Planning") -> tuple[Lane, Slot]:
+    def _begin(self, start: int, top: Head, missing: list[Head], planning: _Planning) -> tuple[Lane, Slot] | None:
         """A lane for a text that has none, and the slot of the last of its heads that stands there now.
 
-        That is an earlier text's lane where the two begin alike; then what they share is taken off ``missing``.
+        That is an earlier text's lane where the two begin alike; then what they share is taken off ``missing``. Where
+        such a text is on its way in this very pass there is no lane yet.
         """
         begin = self._windows.begin
-        tokens = np.array([node.token for node in reversed(missing)], dtype=np.int64)
+        tokens = [node.token for node in reversed(missing)]
         lane, shared = self._like(start, tokens, planning.step)
-        part = planning.step.part(lane)
-        if part.first == 0 and not part.tokens:
+        if self._alone and planning.step.parts and lane not in planning.step.parts:
+            return None
+        if _comes(tokens, len(shared), start, len(begin), planning.step):
+            return None
+        if lane is None:
+            lane = Lane(start)
+            planning.step.begun.append(lane)
+            part = planning.step.part(lane)
             for place, token in enumerate(begin):
                 part.append(token, place - 1 if place else NOTHING, place)
-        planning.stand(top, start, part, len(begin) - 1)
+        part = planning.step.part(lane)
+        before = self._standing(top, start - self._windows.stride)
+        if before is not None:
+            before[0].passed = True
+        planning.stand(top, part, len(begin) - 1)
         for slot in shared:
-            planning.stand(missing.pop(), start, part, slot)
+            planning.stand(missing.pop(), part, slot)
         return lane, shared[-1] if shared else len(begin) - 1
 
-    def _like(self, start: int, tokens: IntArray, step: Pass) -> tuple[Lane, list[Slot]]:
-        """The lane of the text that begins most like these tokens, and the slots they share; else a new one."""
-        best: tuple[Lane, list[Slot]] | None = None
-        if len(tokens) >= SHARED:
-            for lane in self.lanes:
-                if lane.start == start and lane.slots.count:
-                    shared = lane.match(tokens, len(self._windows.begin))
-                    if len(shared) >= SHARED and (best is None or len(shared) > len(best[1])):
-                        best = lane, shared
-        if best is None:
-            best = Lane(start), []
-            self.lanes.append(best[0])
+    def _like(self, start: int, tokens: list[int], step: Pass) -> tuple[Lane | None, list[Slot]]:
+        """The lane of the text that begins most like these tokens, and the slots they share."""
+        best: tuple[Lane | None, list[Slot]] = None, []
+        wanted = np.array(tokens, dtype=np.int64)
+        for lane in (*self.lanes, *step.begun):
+            if lane.start != start:
+                continue
+            if self._alone:
+                best = lane, []
+            if len(tokens) >= SHARED:
+                shared = lane.match(wanted, len(self._windows.begin))
+                if len(shared) >= max(SHARED, len(best[1]) + 1):
+                    best = lane, shared
         return best
 
-    def _forked(self, lane: Lane, slot: Slot, anchor: Head, planning: "_Planning") -> tuple[Lane, Slot]:
+    def _forked(self, lane: Lane, slot: Slot, anchor: Head, planning: _Planning) -> tuple[Lane, Slot]:
         """Where what follows a head goes: into its lane, or, if that is crowded, into a copy of the path to it."""
-        if slot >= lane.slots.count or lane.beside(slot) < BESIDE:
+        if self._alone or slot >= lane.slots.count or lane.beside(slot) < BESIDE:
             return lane, slot
-        if lane.others(slot) < BESIDE or lane in planning.step.parts:
-            if lane not in planning.step.parts:
-                lane.go_on_at(slot)
+        if lane.others(slot) < BESIDE:
+            lane.go_on_at(slot)
             return lane, slot
+        places = self._places[lane.start]
+        moving: list[tuple[Head, Slot]] = []
+        for node in anchor.path():
+            place = places.get(node)
+            if place is None or place.lane is not lane or lane.beside(place.slot) == 0:
+                break
+            moving.append((node, int(lane.slots.positions[place.slot])))
         path = lane.slots.path(slot)
-        forked = Lane(lane.start)
-        forked.add(np.arange(-1, len(path) - 1), lane.slots.positions[path], lane.slots.tokens[path])
-        self._fork(lane, forked, path)
-        self.lanes.append(forked)
-        planning.stand(anchor, lane.start, planning.step.part(forked), len(path) - 1)
+        forked = lane.fork(path, len(moving))
+        planning.step.begun.append(forked)
+        planning.step.forks.append(Fork(lane, forked, path))
+        for node, there in moving:
+            planning.stand(node, planning.step.part(forked), there)
         return forked, len(path) - 1
+
+
+def _comes(tokens: list[int], known: int, start: int, begin: int, step: Pass) -> bool:
+    """Whether a text runs in this pass that has the next ``SHARED`` of these tokens in common, behind ``known``."""
+    wanted = tokens[known : known + SHARED]
+    if len(wanted) < SHARED:
+        return False
+    for part in step.parts.values():
+        if part.lane.start == start and begin + known in part.positions:
+            at = part.positions.index(begin + known)
+            if part.tokens[at : at + SHARED] == wanted:
+                return True
+    return False

@@ -10,7 +10,8 @@ block of the last ones, by its depth alone, so that the distribution is a functi
 share a lane. Each window has lanes of its own, since a node's keys and values depend on where the window starts; its
 ancestors run once more when a window is entered.
 
-The lanes of texts that are gone are kept while there is room, for texts that begin alike.
+The lanes of texts that are gone, and of windows that were left, are kept while there is room, for texts that begin
+alike.
 
 A pass either completes or leaves no trace: an exception or Ctrl-C in the middle costs the keys and values of the
 lanes it ran in, and nothing else.
@@ -39,7 +40,7 @@ COMPACT_ABOVE = 64
 """Fewer dead slots than these are not worth moving the others for."""
 
 IDLE_BYTES = 256 * 2**20
-"""How much memory the keys and values of texts that are gone may take."""
+"""How much memory the keys and values of texts that are gone, and of windows that were left, may take."""
 
 HELD_BYTES = 4 * 2**30
 """How much memory those of all texts may take, beyond which the ones unused for longest are computed again."""
@@ -116,18 +117,14 @@ class HuggingFaceModel(TokenModel):
         return self._store.bytes
 
     def _forget(self) -> None:
-        self._forest = Forest(self.windows, self._fork)
+        self._forest = Forest(self.windows, alone=self._masked)
         self._store = KeyValues()
         self._rows: dict[Lane, Row] = {}
         self._passes = 0
 
-    def _fork(self, lane: Lane, forked: Lane, path: IntArray) -> None:
-        row = self._rows[forked] = self._store.row(len(path))
-        row.fill(self._rows[lane], path, len(path))
-
     def _advance(self, heads: list[Head]) -> torch.Tensor:
         """Runs one pass; the logits of as many of the heads, in order, as it reached, maybe none."""
-        step = self._forest.plan(heads, POSITIONS, alone=self._masked)
+        step = self._forest.plan(heads, POSITIONS)
         for part in step.parts.values():
             check_ids(part.tokens, self.vocabulary_size)
         try:
@@ -144,6 +141,9 @@ class HuggingFaceModel(TokenModel):
         return logits
 
     def _run(self, step: Pass) -> torch.Tensor:
+        for fork in step.forks:
+            row = self._rows[fork.lane] = self._store.row(len(fork.path))
+            row.fill(self._rows[fork.source], fork.path, len(fork.path))
         self._forest.add(step)
         groups: dict[int, Group] = {}
         tokens: list[int] = []
@@ -183,7 +183,7 @@ class HuggingFaceModel(TokenModel):
         if len(self._forest.lanes) == len(step.parts):
             return
         others = sorted((lane for lane in self._forest.lanes if lane.used != self._passes), key=lambda lane: lane.used)
-        idle = [lane for lane in others if not lane.live]
+        idle = [lane for lane in others if lane.passed or not lane.live]
         for lanes, limit in ((idle, IDLE_BYTES), (others, HELD_BYTES)):
             taken = sum(self._rows[lane].bytes for lane in lanes if lane in self._rows)
             for lane in lanes:

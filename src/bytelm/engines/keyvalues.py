@@ -1,12 +1,13 @@
 """Keys and values in memory: rows of fixed capacity that are written in place.
 
 A lane of the tree has one row, in a pool of rows that are equally long. It moves to a pool of twice the capacity when it is
-full, and a pool doubles its rows when all are taken; so a pass writes its own keys and values and copies no old ones,
+full, and a pool doubles its rows when all are taken and gives up the upper ones when few are; so a pass writes its own keys and values and copies no old ones,
 but for the few passes that grow something. Rows side by side in one tensor are what lets lanes share one call of
 attention.
 """
 
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
 import numpy as np
 import torch
@@ -34,19 +35,21 @@ class Pool:
     keys: dict[int, torch.Tensor] = field(default_factory=dict)
     values: dict[int, torch.Tensor] = field(default_factory=dict)
 
+    @torch.inference_mode()
     def take(self) -> int:
-        """A free row (mutates)."""
+        """A free row, the lowest (mutates)."""
         if not self.free:
             self._resize(max(1, 2 * self.rows))
-        return self.free.pop()
+        return heappop(self.free)
 
+    @torch.inference_mode()
     def give(self, row: int) -> None:
-        """Takes a row back; a pool with no row in use frees its memory (mutates)."""
-        self.free.append(row)
-        if len(self.free) == self.rows:
-            self.rows, self.free = 0, []
-            self.keys.clear()
-            self.values.clear()
+        """Takes a row back; frees the memory of rows behind the last one in use, if they are most (mutates)."""
+        heappush(self.free, row)
+        if 4 * len(self.free) >= 3 * self.rows:
+            used = max(set(range(self.rows)).difference(self.free), default=-1) + 1
+            if 2 * used <= self.rows:
+                self._resize(used)
 
     def layer(self, index: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """A layer's keys and values, made like ``key`` and ``value`` ``(1, heads, k, size)`` if there are none."""
@@ -58,11 +61,14 @@ class Pool:
     def _resize(self, rows: int) -> None:
         for tensors in (self.keys, self.values):
             for index, old in tensors.items():
-                grown = old.new_zeros((rows, *old.shape[1:]))
-                grown[: self.rows] = old
-                tensors[index] = grown
-        self.free = [*reversed(range(self.rows, rows)), *self.free]
+                resized = old.new_zeros((rows, *old.shape[1:]))
+                resized[: self.rows] = old[:rows]
+                tensors[index] = resized
+        self.free = sorted({*self.free, *range(self.rows, rows)}.intersection(range(rows)))
         self.rows = rows
+        if not rows:
+            self.keys.clear()
+            self.values.clear()
 
 
 class KeyValues:
@@ -81,7 +87,6 @@ class KeyValues:
         tensors = [t for pool in self.pools.values() for kind in (pool.keys, pool.values) for t in kind.values()]
         return sum(tensor.nbytes for tensor in tensors)
 
-    @torch.inference_mode()
     def row(self, length: int) -> "Row":
         """A free row of at least ``length`` positions."""
         capacity = SMALLEST
@@ -129,8 +134,11 @@ class Row:
 
     @torch.inference_mode()
     def keep(self, kept: IntArray) -> None:
-        """Moves position ``kept[i]`` to ``i`` (mutates); ``kept`` is strictly ascending."""
-        moved = int(np.searchsorted(kept - np.arange(len(kept)), 1))
+        """Moves position ``kept[i]`` to ``i`` (mutates)."""
+        stays = kept == np.arange(len(kept))
+        if stays.all():
+            return
+        moved = int(np.argmin(stays))
         for tensors in (self.pool.keys, self.pool.values):
             for held in tensors.values():
                 which = torch.from_numpy(kept[moved:]).to(held.device)

@@ -4,16 +4,25 @@ import inspect
 import sys
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import AttentionInterface, PretrainedConfig, PreTrainedModel
 
 from bytelm.engines.attention import NAME, Attention, TreePass, running
 from bytelm.engines.masks import Mask
 from bytelm.engines.protocol import Logits
+from bytelm.engines.states import State
 from bytelm.engines.windows import UNLIMITED
 
 LOGITS_BYTES = 64 * 2**20
 """How much memory the float32 logits of one pass may take."""
+
+
+REMEMBERED = ("past_key_values", "cache_params", "state")
+"""What architectures call that which they are given to go on from."""
+
+MASKLESS = ("flash", "flex", "paged", "kernels")
+"""How the names of attention begin that takes no additive mask."""
 
 
 class Network:
@@ -38,15 +47,22 @@ class Network:
         self.device: torch.device = model.device
         self._model = model.eval()
         self.attention: str = self.config._attn_implementation or "eager"
-        self._keeps = "logits_to_keep" in inspect.signature(model.forward).parameters
+        takes = inspect.signature(model.forward).parameters
+        self._keeps = "logits_to_keep" in takes
+        self._remembers = next((name for name in REMEMBERED if name in takes), None)
 
     @property
     def own_attention(self) -> Attention | None:
-        """Its attention, where that does more than plain scaled products may do; ``None`` where it does not."""
+        """Its attention, where that may do more than scaled products; ``None`` where it does not.
+
+        Kernels that take no mask of ours are stood in for by the slow attention that its module defines.
+        """
         if self.attention == "sdpa":
             return None
-        module = sys.modules[type(self._model).__module__]
-        found: Attention = AttentionInterface().get(self.attention, getattr(module, "eager_attention_forward", None))
+        slow = getattr(sys.modules[type(self._model).__module__], "eager_attention_forward", None)
+        if self.attention.startswith(MASKLESS):
+            return slow
+        found: Attention | None = AttentionInterface().get(self.attention, slow)
         return found
 
     def packed(self, tokens: list[int], positions: list[int], step: TreePass, wanted: list[int]) -> torch.Tensor:
@@ -62,12 +78,12 @@ class Network:
             Logits, float32 ``(len(wanted), vocabulary_size)``.
         """
         inputs: dict[str, Any] = {
-            "input_ids": torch.tensor([tokens], device=self.device),
-            "position_ids": torch.tensor([positions], device=self.device),
+            "input_ids": self._row(tokens),
+            "position_ids": self._row(positions),
             "past_key_values": step,
             "use_cache": True,
         }
-        keep = torch.tensor(wanted, dtype=torch.long, device=self.device)
+        keep = self._row(wanted)[0]
         config, usual = self.config, self.attention
         config._attn_implementation = NAME
         try:
@@ -81,14 +97,14 @@ class Network:
     ) -> torch.Tensor:
         """The same for one lane, by the network's own attention and a mask of what each new position sees."""
         inputs: dict[str, Any] = {
-            "input_ids": torch.tensor([tokens], device=self.device),
-            "position_ids": torch.tensor([positions], device=self.device),
+            "input_ids": self._row(tokens),
+            "position_ids": self._row(positions),
             "attention_mask": mask,
             "past_key_values": step,
             "use_cache": True,
         }
         with torch.inference_mode():
-            return self._logits(inputs, torch.tensor(wanted, dtype=torch.long, device=self.device))[0]
+            return self._logits(inputs, self._row(wanted)[0])[0]
 
     def handed(self, logits: torch.Tensor) -> Logits:
         """Logits as the engines hand them on: in main memory where the network is there, else on its device."""
@@ -112,15 +128,48 @@ class Network:
         ends, which = torch.unique(lengths - 1, return_inverse=True)
         return self._logits(inputs, ends)[torch.arange(len(rows), device=self.device), which]
 
+    def continued(
+        self, rows: list[list[int]], state: State, wanted: list[int]
+    ) -> tuple[torch.Tensor, State]:
+        """Runs rows that go on from what the network remembers.
+
+        Args:
+            rows: equally many ids each.
+            state: what it remembers of each row's text, changed by the call; ``None`` where they begin.
+            wanted: which of the new positions' logits are needed.
+
+        Returns:
+            Logits, float32 ``(len(rows), len(wanted), vocabulary_size)``, and what it remembers now.
+
+        Raises:
+            ValueError: the network remembers nothing.
+        """
+        if self._remembers is None:
+            raise ValueError(f"{type(self._model).__name__} takes nothing to go on from")
+        inputs = {"input_ids": torch.tensor(rows, device=self.device), "use_cache": True}
+        if state is not None:
+            inputs[self._remembers] = state
+        with torch.inference_mode():
+            logits, outputs = self._called(inputs, self._row(wanted)[0])
+        return logits, outputs[self._remembers]
+
+    def _row(self, numbers: list[int]) -> torch.Tensor:
+        return torch.from_numpy(np.array([numbers], dtype=np.int64)).to(self.device)
+
     def _logits(self, inputs: dict[str, Any], keep: torch.Tensor) -> torch.Tensor:
         """Float32 logits ``(batch, len(keep), vocabulary_size)`` at positions ``keep``."""
+        return self._called(inputs, keep)[0]
+
+    def _called(self, inputs: dict[str, Any], keep: torch.Tensor) -> tuple[torch.Tensor, Any]:
+        """The same, and all that the model says."""
         if self._keeps:
-            logits = self._model(**inputs, logits_to_keep=keep).logits
+            outputs = self._model(**inputs, logits_to_keep=keep)
+            logits = outputs.logits
         else:
-            logits = self._model(**inputs).logits[:, keep]
+            outputs = self._model(**inputs)
+            logits = outputs.logits[:, keep]
         assert logits.shape[1:] == (len(keep), self.vocabulary_size)
-        upcast: torch.Tensor = logits.float()
-        return upcast
+        return logits.float(), outputs
 
 
 def context_of(config: PretrainedConfig) -> int:
