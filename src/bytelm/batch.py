@@ -1,6 +1,6 @@
 """Several states as one: a leading axis everywhere."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
@@ -19,9 +19,11 @@ class BatchState(Generic[StateT]):
 
     Attributes:
         states: the single states; ``batch[i]`` is ``batch.states[i]``.
+        together: advances states, each by a text of its own, quicker than one by one, where there is such a way.
     """
 
     states: tuple[StateT, ...]
+    together: "Callable[[Sequence[StateT], Sequence[bytes]], tuple[StateT, ...]] | None" = None
 
     def __len__(self) -> int:
         return len(self.states)
@@ -70,6 +72,8 @@ class BatchState(Generic[StateT]):
                 f"got {len(texts)} texts for a batch of {len(self)} states; "
                 "give one text for all of them, or a list with one for each"
             )
+        if self.together is not None:
+            return BatchState(self.together(self.states, texts), self.together)
         pairs = zip(self.states, texts, strict=True)
         return BatchState(tuple(cast("StateT", state.advance(text)) for state, text in pairs))
 

@@ -21,14 +21,17 @@ Progress = Callable[[int, int], None]
 class ByteLM(ABC, Generic[StateT]):
     """A language model over bytes: a probability distribution over byte strings.
 
-    Subclasses say what one text does (``_prefill_one``, ``_score_one``); the rest is written here once.
+    Subclasses say what several texts do (``_prefill_all``, ``_score_all``); the rest is written here once.
     Wherever a text is taken, ``str`` stands for its UTF-8 bytes, and a list of texts gives a list or a batch.
     Wherever a prompt is taken, it may be a ``Prompt`` with special tokens; a model that has none refuses it.
     """
 
+    reads_specials = False
+    """Whether prompts may have special tokens."""
+
     @abstractmethod
-    def _prefill_one(self, prompt: bytes) -> StateT:
-        """The state after ``prompt``, which may be empty."""
+    def _prefill_all(self, prompts: Sequence[bytes | Prompt]) -> BatchState[StateT]:
+        """The state after each prompt; it may be empty."""
 
     @abstractmethod
     def _score_all(self, texts: Sequence[bytes | Prompt], progress: Progress | None) -> list[FloatArray]:
@@ -37,10 +40,6 @@ class ByteLM(ABC, Generic[StateT]):
         Of a ``Prompt`` the bytes behind the last special token are scored, given all that stands before.
         ``progress``, where given, is called with the bytes done and those of all texts.
         """
-
-    def _prefill_prompt(self, prompt: Prompt) -> StateT:
-        """The state after ``prompt``, which has at least one special token."""
-        raise _no_specials(prompt)
 
     @overload
     def prefill(self, prompt: Text | Prompt) -> StateT: ...
@@ -54,11 +53,8 @@ class ByteLM(ABC, Generic[StateT]):
         The ``logprob`` after a ``Prompt`` with special tokens is that of the bytes behind the last one, given
         everything before them; so it is 0 right behind it.
         """
-        states = tuple(
-            self._prefill_prompt(one) if isinstance(one, Prompt) else self._prefill_one(one)
-            for one in as_prompts(prompt)
-        )
-        return BatchState(states) if is_batch(prompt) else states[0]
+        batch = self._prefill_all(self._readable(prompt))
+        return batch if is_batch(prompt) else batch[0]
 
     def greedy(self, prompt: Text | Prompt) -> Iterator[int]:
         """The most probable symbols after a prompt, 0 to 256, each given those before it; ``END`` is the last one.
@@ -110,7 +106,7 @@ class ByteLM(ABC, Generic[StateT]):
             text: one text or a list of them; empty ones give empty arrays.
             progress: called during long work with the bytes done and the bytes in all.
         """
-        scores = self._score_all(as_prompts(text), progress)
+        scores = self._score_all(self._readable(text), progress)
         return scores if is_batch(text) else scores[0]
 
     def bits_per_byte(self, texts: Text | Prompt | Prompts, *, progress: Progress | None = None) -> float:
@@ -212,7 +208,17 @@ class ByteLM(ABC, Generic[StateT]):
             seed=seed,
         )
 
+    def _readable(self, prompts: Text | Prompt | Prompts) -> list[bytes | Prompt]:
+        """One prompt or several as a list.
 
-def _no_specials(prompt: Prompt) -> ValueError:
-    special = next(part for part in prompt.parts if not isinstance(part, bytes))
-    return ValueError(f"this model reads bytes alone and has no special token {special.content!r}; give it bytes")
+        Raises:
+            ValueError: one has special tokens, and the model reads none.
+        """
+        checked = as_prompts(prompts)
+        for prompt in checked:
+            if isinstance(prompt, Prompt) and not self.reads_specials:
+                special = next(part for part in prompt.parts if not isinstance(part, bytes))
+                raise ValueError(
+                    f"this model reads bytes alone and has no special token {special.content!r}; give it bytes"
+                )
+        return checked

@@ -8,7 +8,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from bytelm.batch import BatchState
 from bytelm.chats import Message, check_messages
+from bytelm.decoding.texts import text_of
 from bytelm.model import ByteLM, Progress
 from bytelm.prompts import Prompt, Special, Text, as_bytes
 from bytelm.protocol import END, SYMBOLS, FloatArray
@@ -81,16 +83,21 @@ class FakeModel(ByteLM[FakeState]):
     def __init__(self, script: bytes = SCRIPT) -> None:
         self.script = script
 
-    def _prefill_one(self, prompt: bytes) -> FakeState:
-        return FakeState(prompt, self.script)
+    reads_specials = True
 
-    def _prefill_prompt(self, prompt: Prompt) -> FakeState:
-        return FakeState(prompt.spelled, b"!" + self.script)
+    def _prefill_all(self, prompts: Sequence[bytes | Prompt]) -> BatchState[FakeState]:
+        return BatchState(
+            tuple(
+                FakeState(one.spelled, b"!" + self.script) if isinstance(one, Prompt) else FakeState(one, self.script)
+                for one in prompts
+            )
+        )
 
-    def _score_one(self, text: bytes, progress: Progress | None) -> FloatArray:
+    def _score_all(self, texts: Sequence[bytes | Prompt], progress: Progress | None) -> list[FloatArray]:
+        total = sum(len(text_of(text)) for text in texts)
         if progress:
-            progress(len(text), len(text))
-        return -np.arange(len(text), dtype=np.float64)
+            progress(total, total)
+        return [-np.arange(len(text_of(text)), dtype=np.float64) for text in texts]
 
 
 class FakeLoading(ModuleType):

@@ -1,10 +1,14 @@
 """Byte models made of tables, small enough to see through."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bytelm.batch import BatchState
+from bytelm.decoding.texts import text_of
 from bytelm.model import ByteLM, Progress
+from bytelm.prompts import Prompt
 from bytelm.protocol import END, SYMBOLS, FloatArray, Text, as_bytes
 
 
@@ -39,14 +43,17 @@ class Markov(ByteLM[MarkovState]):
         table.flags.writeable = False
         self.table = table
 
-    def _prefill_one(self, prompt: bytes) -> MarkovState:
-        return MarkovState(self.table).advance(prompt)
+    def _prefill_all(self, prompts: Sequence[bytes | Prompt]) -> BatchState[MarkovState]:
+        return BatchState(tuple(MarkovState(self.table).advance(text_of(prompt)) for prompt in prompts))
 
-    def _score_one(self, text: bytes, progress: Progress | None) -> FloatArray:
-        before = [END, *text][: len(text)]
-        scores: FloatArray = self.table[before, list(text)]
-        if progress:
-            progress(len(text), len(text))
+    def _score_all(self, texts: Sequence[bytes | Prompt], progress: Progress | None) -> list[FloatArray]:
+        done, scores = 0, []
+        for text in map(text_of, texts):
+            before = [END, *text][: len(text)]
+            scores.append(self.table[before, list(text)])
+            done += len(text)
+            if progress:
+                progress(done, sum(map(len, map(text_of, texts))))
         return scores
 
 
@@ -87,11 +94,11 @@ class Scripted(ByteLM[ScriptedState]):
     def __init__(self, script: bytes) -> None:
         self.script = script
 
-    def _prefill_one(self, prompt: bytes) -> ScriptedState:
-        return ScriptedState(self.script)
+    def _prefill_all(self, prompts: Sequence[bytes | Prompt]) -> BatchState[ScriptedState]:
+        return BatchState(tuple(ScriptedState(self.script) for _ in prompts))
 
-    def _score_one(self, text: bytes, progress: Progress | None) -> FloatArray:
-        return np.zeros(len(text))
+    def _score_all(self, texts: Sequence[bytes | Prompt], progress: Progress | None) -> list[FloatArray]:
+        return [np.zeros(len(text_of(text))) for text in texts]
 
 
 def scripted(script: bytes) -> Scripted:

@@ -1,15 +1,18 @@
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bytelm.batch import BatchState
 from bytelm.decoding.generation import generate, stream
 from bytelm.decoding.sampling import Sampling, choose
+from bytelm.decoding.texts import text_of
 from bytelm.model import ByteLM
+from bytelm.prompts import Prompt
 from bytelm.protocol import END, SYMBOLS, State
 from bytelm.utf8 import unfinished
 from decoding.byte_models import MarkovState, markov, scripted
@@ -137,11 +140,11 @@ class Counting(ByteLM[MarkovState]):
         self.calls: list[str] = []
         self.interrupt_at = interrupt_at
 
-    def _prefill_one(self, prompt: bytes) -> MarkovState:
-        self.calls.append("prefill")
-        return CountedState(self.inner.table, owner=self).advance(prompt)
+    def _prefill_all(self, prompts: Sequence[bytes | Prompt]) -> BatchState[MarkovState]:
+        self.calls += ["prefill"] * len(prompts)
+        return BatchState(tuple(CountedState(self.inner.table, owner=self).advance(text_of(one)) for one in prompts))
 
-    def _score_one(self, text: bytes, progress: Callable[[int, int], None] | None) -> np.ndarray:
+    def _score_all(self, texts: object, progress: object) -> list[np.ndarray]:
         raise NotImplementedError
 
 

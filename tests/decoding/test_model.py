@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bytelm.batch import BatchState
-from bytelm.model import ByteLM
 from bytelm.decoding.generation import ByteModel
+from bytelm.model import ByteLM
 from bytelm.protocol import SYMBOLS
 from decoding.byte_models import markov
 

@@ -8,7 +8,7 @@ import pytest
 
 from bytelm.engines import forest, huggingface
 from bytelm.engines.attention import TreePass
-from bytelm.engines.forest import Fork, Forest, Pass
+from bytelm.engines.forest import Forest, Fork, Pass
 from bytelm.engines.huggingface import HuggingFaceModel
 from bytelm.engines.lane import Lane
 from bytelm.engines.protocol import TokenModel

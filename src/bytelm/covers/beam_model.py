@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bytelm.batch import BatchState
 from bytelm.covers.fixed_beam import BeamState, Limits, begin_beam
 from bytelm.covers.model import TokenizedLM
 from bytelm.covers.stepping import score_by_steps
@@ -28,6 +29,8 @@ class FixedBeamLM(ByteLM[BeamState]):
         ValueError: the width is not at least 1, or the share not in [0, 1).
     """
 
+    reads_specials = True
+
     def __init__(self, exact: TokenizedLM, width: int = 5, prune: float = 0.05) -> None:
         if width < 1:
             raise ValueError(f"width is how many hypotheses the beam keeps, at least 1, got {width}")
@@ -50,11 +53,8 @@ class FixedBeamLM(ByteLM[BeamState]):
         """The token model's own greedy continuation; see ``TokenizedLM.continue_tokens``."""
         return self._exact.continue_tokens(prompt, max_bytes=max_bytes)
 
-    def _prefill_one(self, prompt: bytes) -> BeamState:
-        return self._begin(prompt).advance(prompt)
-
-    def _prefill_prompt(self, prompt: Prompt) -> BeamState:
-        return self._begin(prompt).advance(prompt.text)
+    def _prefill_all(self, prompts: Sequence[bytes | Prompt]) -> BatchState[BeamState]:
+        return BatchState(tuple(self._begin(prompt).advance(text_of(prompt)) for prompt in prompts))
 
     def _score_all(self, texts: Sequence[bytes | Prompt], progress: Progress | None) -> list[FloatArray]:
         return score_by_steps([self._begin(text) for text in texts], [text_of(text) for text in texts], progress)

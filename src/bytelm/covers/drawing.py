@@ -1,7 +1,8 @@
 """Drawing from the byte model itself: one cover of the prompt, and from there token by token.
 
-The next symbols of a text are distributed as the bytes of a drawn token sequence: a cover of the text, by its weight, then
-tokens that the rule allows, each by its probability. So plain sampling needs no sums over covers, and one pass a token.
+The next symbols of a text are distributed as the bytes of a drawn token sequence: a cover of the text, by its weight,
+then tokens that the rule allows, each by its probability. So plain sampling needs no sums over covers, and one pass a
+token.
 Where temperature or a filter changes the distribution of a symbol, all of it must be known at every byte.
 """
 
@@ -11,9 +12,8 @@ from math import exp
 import numpy as np
 
 from bytelm.covers.courses import Ask, Course
-from bytelm.covers.greedy import begin_anywhere
 from bytelm.covers.masses import Masses
-from bytelm.covers.settling import Settling
+from bytelm.covers.settling import Settling, begin_anywhere
 from bytelm.covers.state import CoverState
 from bytelm.covers.weighing import Weigher
 from bytelm.decoding.sampling import Sampling, choose
@@ -51,22 +51,25 @@ def drawn_course(weigher: Weigher, tolerance: float, lattice: Lattice, rng: np.r
 
 
 def filtered_course(state: CoverState, sampling: Sampling, rng: np.random.Generator) -> Course:
-    """Symbols drawn one after the other from the filtered distribution of each; ``END`` is the last."""
+    """Symbols drawn one after the other from the filtered distribution of each; ``END`` is the last.
+
+    ``state`` is unsettled.
+    """
+    state = yield from settled(state)
     while True:
         symbol = choose(state.logprobs(), sampling, rng)
         yield (symbol,)
         if symbol == END:
             return
-        state = yield from stepped(state, bytes((symbol,)))
+        state = yield from settled(state.unsettled(bytes((symbol,))))
 
 
-def stepped(state: CoverState, data: bytes) -> Generator[Ask, list[Masses], CoverState]:
-    """The state after more bytes, as a course asks for it."""
-    unsettled = state.unsettled(data)
-    work = unsettled.settling()
+def settled(state: CoverState) -> Generator[Ask, list[Masses], CoverState]:
+    """An unsettled state with what must be known to its tolerance, as a course asks for it."""
+    work = state.settling()
     while heads := work.needed(state.tolerance):
         work.learn(heads, (yield Ask(heads)))
-    return unsettled.settled(work)
+    return state.settled(work)
 
 
 def _drawn_cover(work: Settling, lattice: Lattice, share: float) -> Cursor:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bytelm.covers.state import begin
+from bytelm.covers.lead import prefix_logprob
 from bytelm.covers.weighing import Weigher
 from bytelm.protocol import FloatArray
 from bytelm.tokens.lattice import TextHead
@@ -68,7 +68,7 @@ def estimate(
         width: how many branches each sample keeps.
         rng: where the lots come from.
     """
-    before = begin(weigher, 0.0, b"").advance(prefix).logprob if prefix else 0.0
+    before = prefix_logprob(weigher, prefix)
     logmasses = _sampled(weigher, prefix + text, samples, width, rng)
     top = float(logmasses.max())
     if top == -np.inf:

@@ -5,9 +5,9 @@ known of it exceeds what is known of any other and all that is pending. And wher
 all that is left, all its bytes are certain at once, without a look at the others. The result is that of
 ``tolerance=0``, byte for byte.
 
-When the model must be asked, it is also asked about the heads along a guess of what follows (DESIGN 2.5): the rest of the
-best token, and what followed the last time that the text was at such a place. Where the guess comes true, the bytes behind
-need no pass of their own.
+When the model must be asked, it is also asked about the heads along a guess of what follows (DESIGN 2.5): the rest of
+the best token, and what followed the last time that the text was at such a place. Where the guess comes true, the
+bytes behind need no pass of their own.
 """
 
 from collections import deque
@@ -19,9 +19,8 @@ import numpy as np
 from bytelm.covers.courses import Ask, Course
 from bytelm.covers.guessing import Repeats
 from bytelm.covers.masses import Masses
-from bytelm.covers.settling import Settling, Weights
+from bytelm.covers.settling import Settling, begin_anywhere
 from bytelm.covers.weighing import Weigher
-from bytelm.heads import Head
 from bytelm.protocol import END, SYMBOLS
 from bytelm.tokens.lattice import Lattice, TextHead, advance_lattice
 from bytelm.tokens.rules import Rule
@@ -64,21 +63,6 @@ def greedy_course(weigher: Weigher, lattice: Lattice, text: bytes, guessed: int 
         yield data
 
 
-def begin_anywhere(lattice: Lattice) -> Weights:
-    """Weights from the deepest head that all live ones descend from, as if the text began there.
-
-    What comes before weighs on all of them alike; so the model need not be asked about it.
-    """
-    heads: set[Head] = {cursor.head for cursor in lattice.cursors}
-    while len(heads) > 1:
-        deepest = max(heads, key=lambda head: head.depth)
-        assert deepest.parent is not None, "the root is above all"
-        heads = (heads - {deepest}) | {deepest.parent}
-    (head,) = heads
-    assert isinstance(head, TextHead)
-    return Weights({}, {head: 0.0})
-
-
 class _Path:
     """The lattice of a text in the making, those of its guessed continuation, and answers ahead of time (mutable).
 
@@ -86,8 +70,9 @@ class _Path:
         lattice: of the text.
         seen: its bytes.
         answers: what is known of heads before it is needed.
-        beside: how many heads beside the guessed way are asked about with it. They are needed where the model is unsure;
-            the number rises when the model must be asked although the guess came true, and falls when one did not.
+        beside: how many heads beside the guessed way are asked about with it. They are needed where the model is
+            unsure: the number rises when the model must be asked although the guess came true, and falls when one did
+            not.
     """
 
     def __init__(self, rule: Rule, lattice: Lattice, text: bytes) -> None:
@@ -122,8 +107,8 @@ class _Path:
         """Walks on along ``data`` as far as it goes (mutates).
 
         Returns:
-            the deepest head that all covers of the text and ``data`` go through, if there is any, and the heads that are
-            born on the way and live for some bytes.
+            the deepest head that all covers of the text and ``data`` go through, if there is any, and the heads that
+            are born on the way and live for some bytes.
         """
         ahead, self._ahead = self._ahead, deque()
         lattice, others = self.lattice, list[TextHead]()

@@ -153,7 +153,7 @@ class DeviceMasses(Masses):
 
 
 def _drawn(scaled: NDArray[Any], share: float) -> int:
-    """The place at which the cumulative sum exceeds a share of all; first by blocks, as a long cumulative sum is slow."""
+    """The place at which the cumulative sum exceeds a share of all; by blocks, as a long cumulative sum is slow."""
     blocks = np.cumsum(np.add.reduceat(scaled, np.arange(0, len(scaled), _BLOCK), dtype=np.float64))
     target = share * float(blocks[-1])
     block = int(np.searchsorted(blocks, target, side="right"))

@@ -6,19 +6,21 @@ from functools import partial
 
 import numpy as np
 
+from bytelm.batch import BatchState
 from bytelm.chats import Message, render_chat
 from bytelm.covers.courses import Course, together
-from bytelm.covers.drawing import drawn_course, filtered_course, stepped
+from bytelm.covers.drawing import drawn_course, filtered_course
 from bytelm.covers.estimating import Estimate, estimate
 from bytelm.covers.greedy import GUESSED, greedy_course
+from bytelm.covers.lead import prefix_logprob
 from bytelm.covers.opening import Opening, open_prompt
 from bytelm.covers.scoring import score_texts
-from bytelm.covers.state import CoverState, begin
+from bytelm.covers.state import CoverState, advance_together, begin, begin_unsettled, settled_together
 from bytelm.covers.stepping import score_by_steps
 from bytelm.covers.weighing import Weigher, log
 from bytelm.decoding.checks import check_whole
 from bytelm.decoding.sampling import Sampling
-from bytelm.decoding.texts import Texts, text_of
+from bytelm.decoding.texts import Texts
 from bytelm.engines.protocol import Effort, TokenModel
 from bytelm.heads import Head
 from bytelm.model import ByteLM, Progress
@@ -45,6 +47,8 @@ class TokenizedLM(ByteLM[CoverState]):
     Raises:
         ValueError: the tolerance is not in [0, 1).
     """
+
+    reads_specials = True
 
     def __init__(
         self,
@@ -108,7 +112,7 @@ class TokenizedLM(ByteLM[CoverState]):
         weighed = zip(self._weigher.evaluate(heads[:-1]), tokens, strict=True)
         index = rule.vocabulary.index
         total = math.fsum(log(masses.of(index[token], index[token] + 1)) for masses, token in weighed)
-        return total - begin(self._weigher, 0.0, b"").advance(self._prefix).logprob
+        return total - prefix_logprob(self._weigher, self._prefix)
 
     def continue_tokens(self, prompt: Text | Prompt, *, max_bytes: int = 64) -> bytes:
         """The token model's own greedy continuation of the prompt's own tokens: the baseline, not the byte model.
@@ -197,14 +201,14 @@ class TokenizedLM(ByteLM[CoverState]):
 
     def _course(self, prompt: bytes | Prompt, rng: np.random.Generator, sampling: Sampling, guessed: int) -> Course:
         """One prompt's symbols."""
+        opening, rule = self._opening(prompt), self._weigher.rule
         if not (sampling.greedy or sampling.plain):
-            state = yield from stepped(self._before(prompt), text_of(prompt))
-            yield from filtered_course(state, sampling, rng)
+            yield from filtered_course(begin_unsettled(self._weigher, self.tolerance, opening), sampling, rng)
             return
-        head, prefix, text = self._opening(prompt)
-        lattice = read_lattice(self._weigher.rule, begin_lattice(self._weigher.rule, head, -len(prefix)), prefix + text)
+        start = begin_lattice(rule, opening.head, -len(opening.prefix))
+        lattice = read_lattice(rule, start, opening.prefix + opening.text)
         if sampling.greedy:
-            yield from greedy_course(self._weigher, lattice, text, guessed)
+            yield from greedy_course(self._weigher, lattice, opening.text, guessed)
         else:
             yield from drawn_course(self._weigher, self.tolerance, lattice, rng)
 
@@ -212,11 +216,6 @@ class TokenizedLM(ByteLM[CoverState]):
         if isinstance(prompt, Prompt):
             return open_prompt(self.tokenizer, self._begin_tokens, prompt)
         return Opening(None, self._prefix, prompt)
-
-    def _before(self, prompt: bytes | Prompt) -> CoverState:
-        """The state before the text of a prompt."""
-        opening = self._opening(prompt)
-        return begin(self._weigher, self.tolerance, opening.prefix, opening.head)
 
     def estimate_logprob(self, text: Text, *, samples: int = 16, width: int = 32, seed: int = 0) -> Estimate:
         """An unbiased estimate of the probability that a text begins so, by drawing segmentations of it.
@@ -240,15 +239,16 @@ class TokenizedLM(ByteLM[CoverState]):
             raise ValueError(f"an estimate takes samples >= 2 and width >= 1, got {samples} and {width}")
         return estimate(self._weigher, self._prefix, as_bytes(text), samples, width, np.random.default_rng(seed))
 
-    def _prefill_one(self, prompt: bytes) -> CoverState:
-        return self._before(prompt).advance(prompt)
-
-    def _prefill_prompt(self, prompt: Prompt) -> CoverState:
-        return self._before(prompt).advance(prompt.text)
+    def _prefill_all(self, prompts: Sequence[bytes | Prompt]) -> BatchState[CoverState]:
+        openings = [self._opening(prompt) for prompt in prompts]
+        if self._weigher.rule.heads_die:
+            unsettled = [begin_unsettled(self._weigher, self.tolerance, opening) for opening in openings]
+            return BatchState(settled_together(unsettled), advance_together)
+        return BatchState(tuple(begin(self._weigher, self.tolerance, opening) for opening in openings))
 
     def _score_all(self, texts: Sequence[bytes | Prompt], progress: Progress | None) -> list[FloatArray]:
         openings = [self._opening(text) for text in texts]
         if self._weigher.rule.heads_die:
             return score_texts(self._weigher, self.tolerance, openings, progress)
-        before = [begin(self._weigher, self.tolerance, opening.prefix, opening.head) for opening in openings]
+        before = [begin(self._weigher, self.tolerance, opening._replace(text=b"")) for opening in openings]
         return score_by_steps(before, [opening.text for opening in openings], progress)

@@ -6,9 +6,9 @@ of its narrowing ranges to the columns behind when it is evaluated. So the trunk
 weights of all heads beside it, and then only those are evaluated that could change some column by more than the
 tolerance allows. Where the text becomes impossible, it begins anew in columns of its own.
 
-A long text is done in segments, so that keys and values beside the trunk are needed for one segment only. Texts that are
-scored together go side by side, and share passes. They ask a model that remembers nothing from before: what comes out is
-the same to the last bit whatever was asked earlier.
+A long text is done in segments, so that keys and values beside the trunk are needed for one segment only. Texts that
+are scored together go side by side, and share passes. They ask a model that remembers nothing from before: what comes
+out is the same to the last bit whatever was asked earlier.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -185,8 +185,9 @@ class _Columns:
         In every column the others weigh at most ``tolerance`` times what is known.
         """
         chosen = self._heavy(tolerance)
-        heads = {head for top in chosen for head in self._walk.chain(top) if head.depth < self._limit}
-        return sorted(heads, key=lambda head: head.depth)
+        chains = (head for top in chosen for head in self._walk.chain(top) if head.depth < self._limit)
+        # Each once, and in an order that does not depend on addresses, so that every process gets the same bits.
+        return sorted(dict.fromkeys(chains), key=lambda head: head.depth)
 
     def learn(self, heads: Sequence[TextHead], answers: Iterator[Masses]) -> None:
         """Takes in what follows some heads (mutates)."""

@@ -36,6 +36,21 @@ class Weights:
     pending: Mapping[TextHead, float]
 
 
+def begin_anywhere(lattice: Lattice) -> Weights:
+    """Weights from the deepest head that all live ones descend from, as if the text began there.
+
+    What comes before weighs on all of them alike; so the model need not be asked about it.
+    """
+    heads: set[Head] = {cursor.head for cursor in lattice.cursors}
+    while len(heads) > 1:
+        deepest = max(heads, key=lambda head: head.depth)
+        assert deepest.parent is not None, "the root is above all"
+        heads = (heads - {deepest}) | {deepest.parent}
+    (head,) = heads
+    assert isinstance(head, TextHead)
+    return Weights({}, {head: 0.0})
+
+
 class Settling:
     """Weights on their way to a tolerance: says which heads it needs, and learns the answers.
 
@@ -95,7 +110,8 @@ class Settling:
 
     def logweight(self, head: TextHead) -> float:
         """The log-weight of a head whose parent is evaluated; ``-inf`` for others."""
-        found = self.evaluated.get(head.parent)  # type: ignore[arg-type]
+        above = head.parent
+        found = self.evaluated.get(above) if isinstance(above, TextHead) else None
         return -inf if found is None else found.logweight_after(int(self._index[head.token]))
 
     def _logmass(self, head: TextHead) -> float:
@@ -159,20 +175,19 @@ def settle(weigher: Weigher, lattice: Lattice, weights: Weights, tolerance: floa
     Returns:
         the weights of the live cursors' heads; those of others are left out.
     """
-    (settled,) = settle_together(weigher, [(lattice, weights)], tolerance)
-    return settled
+    work = Settling(weigher, lattice, weights)
+    settle_together(weigher, [(work, tolerance)])
+    return work.weights
 
 
-def settle_together(weigher: Weigher, several: Sequence[tuple[Lattice, Weights]], tolerance: float) -> list[Weights]:
-    """The same for several texts, whose heads share passes."""
-    works = [Settling(weigher, lattice, weights) for lattice, weights in several]
-    asking = [(work, heads) for work in works if (heads := work.needed(tolerance))]
-    while asking:
-        answers = weigher.evaluate([head for _, heads in asking for head in heads])
-        for work, heads in asking:
+def settle_together(weigher: Weigher, works: Iterable[tuple[Settling, float]]) -> None:
+    """The same for several texts, each to its tolerance, whose heads share passes (mutates them)."""
+    asking = [(work, tolerance, work.needed(tolerance)) for work, tolerance in works]
+    while asking := [(work, tolerance, heads) for work, tolerance, heads in asking if heads]:
+        answers = weigher.evaluate([head for *_, heads in asking for head in heads])
+        for work, _, heads in asking:
             work.learn(heads, islice(answers, len(heads)))
-        asking = [(work, heads) for work, _ in asking if (heads := work.needed(tolerance))]
-    return [work.weights for work in works]
+        asking = [(work, tolerance, work.needed(tolerance)) for work, tolerance, _ in asking]
 
 
 def logknown(lattice: Lattice, evaluated: Mapping[TextHead, Evaluation]) -> float:

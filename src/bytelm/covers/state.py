@@ -1,5 +1,6 @@
 """The byte model's state after some bytes: live cursors, their weights, and the next-byte distribution."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -7,13 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from bytelm.covers.beam import advance_beam, prune
-from bytelm.covers.settling import Settling, Weights, settle
+from bytelm.covers.lead import Lead
+from bytelm.covers.opening import Opening
+from bytelm.covers.settling import Settling, Weights, begin_anywhere, settle, settle_together
 from bytelm.covers.weighing import Weigher, log
 from bytelm.decoding.ranking import top_symbols
-from bytelm.heads import Head
 from bytelm.protocol import END, SYMBOLS, FloatArray, Text, as_bytes
 from bytelm.rendering import render_next
-from bytelm.tokens.lattice import Cursor, Lattice, advance_lattice, begin_lattice, restart_lattice
+from bytelm.tokens.lattice import Cursor, Lattice, advance_lattice, begin_lattice, read_lattice, restart_lattice
 
 _REMEMBERED = 200
 """How many of the last bytes a state keeps to show them."""
@@ -59,6 +61,7 @@ class CoverState:
 
     Attributes:
         tolerance: how much of what is known may be left unknown, as a fraction.
+        lead: what stands before the head that all covers of the prompt go through, from which weights are counted.
         dropped: the posterior mass given up so far; 0 for canonical segmentation.
     """
 
@@ -66,7 +69,7 @@ class CoverState:
     tolerance: float
     _lattice: Lattice
     _weights: Weights
-    _logbase: float
+    lead: Lead
     _possible: bool
     _shown: bytes
     dropped: float = 0.0
@@ -80,7 +83,7 @@ class CoverState:
         if not self._possible:
             return -np.inf
         following = self._following
-        return log(float(following.known.sum()) + following.exact) + following.logscale - self._logbase
+        return log(float(following.known.sum()) + following.exact) + following.logscale + self.lead.logweight
 
     def logprobs(self) -> FloatArray:
         """The next-byte distribution: log-probabilities, float64 ``(257,)``, nats; index 256 is end of text."""
@@ -144,15 +147,15 @@ class CoverState:
     def unsettled(self, data: bytes) -> "CoverState":
         """The state after ``data``, with nothing asked; for canonical segmentation. Only `settling` may follow."""
         rule = self._weigher.rule
-        lattice, weights, logbase, possible = self._lattice, self._weights, self._logbase, self._possible
+        lattice, weights, lead, possible = self._lattice, self._weights, self.lead, self._possible
         for byte in data:
             after = advance_lattice(rule, lattice, byte)
             if not after.cursors:
                 after = restart_lattice(rule, lattice, byte)
-                weights, logbase, possible = _anew(after), 0.0, False
+                weights, lead, possible = _anew(after), Lead(), False
             lattice = after
         shown = (self._shown + data)[-_REMEMBERED:]
-        return replace(self, _lattice=lattice, _weights=weights, _logbase=logbase, _possible=possible, _shown=shown)
+        return replace(self, _lattice=lattice, _weights=weights, lead=lead, _possible=possible, _shown=shown)
 
     def settling(self) -> Settling:
         """What an unsettled state must learn, to the tolerance."""
@@ -196,27 +199,46 @@ class CoverState:
         found = self._weights.evaluated.get(cursor.head)
         if found is not None:
             mass = found.masses.of(cursor.low, cursor.high) + (found.masses.end if not rest else 0.0)
-            return Cover(cursor.head.tokens(), rest, found.logweight + log(mass) - self._logbase, True)
+            return Cover(cursor.head.tokens(), rest, found.logweight + log(mass) + self.lead.logweight, True)
         above = next((head for head in cursor.head.path() if head in self._weights.pending), None)
         weight = -np.inf if above is None else self._weights.pending[above]  # type: ignore[index]
-        return Cover(cursor.head.tokens(), rest, weight - self._logbase, False)
+        return Cover(cursor.head.tokens(), rest, weight + self.lead.logweight, False)
 
 
-def begin(weigher: Weigher, tolerance: float, prefix: bytes, head: Head | None = None) -> CoverState:
-    """The state before any text, conditioned on the bytes that the tokenizer puts before every text.
+def begin(weigher: Weigher, tolerance: float, opening: Opening) -> CoverState:
+    """The state after the text of a prompt."""
+    if weigher.rule.heads_die:
+        return _settled(begin_unsettled(weigher, tolerance, opening))
+    lattice = begin_lattice(weigher.rule, opening.head, -len(opening.prefix))
+    first = CoverState(weigher, 0.0 if opening.prefix else tolerance, lattice, _anew(lattice), Lead(), True, b"")
+    before = _settled(first).advance(opening.prefix)
+    state = _settled(replace(before, tolerance=tolerance, lead=Lead(known=-before.logprob), _shown=b""))
+    return state.advance(opening.text)
 
-    The text begins behind the tokens of ``head``, if it is given, else behind the begin tokens.
 
-    Their probability divides every other one, so it must be exact, or the quotients would bound nothing. Behind a
-    single byte it is, whatever the tolerance, unless heads were dropped: all pending ones stand at its end.
-    """
-    lattice = begin_lattice(weigher.rule, head, -len(prefix))
-    first = tolerance if not prefix or (weigher.rule.heads_die and len(prefix) == 1) else 0.0
-    state = _settled(CoverState(weigher, first, lattice, _anew(lattice), 0.0, True, b""))
-    if not prefix:
-        return state
-    after = state.advance(prefix)
-    return _settled(replace(after, tolerance=tolerance, _logbase=after.logprob, _shown=b""))
+def begin_unsettled(weigher: Weigher, tolerance: float, opening: Opening) -> CoverState:
+    """The same with nothing asked; for canonical segmentation. Only `CoverState.settling` may follow."""
+    start = begin_lattice(weigher.rule, opening.head, -len(opening.prefix))
+    lattice = read_lattice(weigher.rule, start, opening.prefix + opening.text)
+    weights = begin_anywhere(lattice)
+    possible = lattice.root is start.root
+    lead = Lead(weigher, lattice.root, next(iter(weights.pending)), opening.prefix if possible else b"")
+    return CoverState(weigher, tolerance, lattice, weights, lead, possible, opening.text[-_REMEMBERED:])
+
+
+def advance_together(states: Sequence[CoverState], texts: Sequence[bytes]) -> tuple[CoverState, ...]:
+    """The states of one model, each after more bytes; what they ask shares passes."""
+    if not states or not states[0]._weigher.rule.heads_die:
+        return tuple(state.advance(text) for state, text in zip(states, texts, strict=True))
+    return settled_together([state.unsettled(text) for state, text in zip(states, texts, strict=True)])
+
+
+def settled_together(states: Sequence[CoverState]) -> tuple[CoverState, ...]:
+    """Unsettled states of one model with what must be known to their tolerances, in passes that they share."""
+    works = [state.settling() for state in states]
+    if works:
+        settle_together(states[0]._weigher, [(work, s.tolerance) for work, s in zip(works, states, strict=True)])
+    return tuple(state.settled(work) for state, work in zip(states, works, strict=True))
 
 
 def _anew(lattice: Lattice) -> Weights:

@@ -23,6 +23,7 @@ SHARED = 16
 BESIDE = 16
 """A branch of this many tokens gets a lane of its own, if as many others live beside it."""
 
+
 @dataclass(eq=False)
 class Part:
     """What a pass runs in one lane, in the order of the slots.
@@ -279,7 +280,7 @@ class Forest:
         """Where what follows a head goes: into its lane, or, if that is crowded, into a copy of the path to it."""
         if self._alone or slot >= lane.slots.count or lane.beside(slot) < BESIDE:
             return lane, slot
-        if lane.others(slot) < BESIDE:
+        if lane.others(slot) < BESIDE or lane.main_beyond(slot) < BESIDE:
             lane.go_on_at(slot)
             return lane, slot
         places = self._places[lane.start]

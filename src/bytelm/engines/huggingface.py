@@ -29,7 +29,6 @@ from bytelm.engines.lane import Lane
 from bytelm.engines.masks import AttentionWindows
 from bytelm.engines.network import Network
 from bytelm.engines.protocol import Effort, Logits, TokenModel
-from bytelm.engines.slots import IntArray
 from bytelm.engines.windows import Windows, check_ids
 from bytelm.heads import Head
 

@@ -77,6 +77,11 @@ class Lane:
         """How many steps a slot is away from the main path."""
         return self._beside[slot]
 
+    def main_beyond(self, slot: Slot) -> int:
+        """How many steps the main path goes on behind the place where the path to ``slot`` leaves it."""
+        positions = self.slots.positions
+        return int(positions[self._tip] - positions[slot]) + self._beside[slot]
+
     def others(self, slot: Slot) -> int:
         """How many slots of living heads are neither ``slot`` nor above it, or a few less."""
         return max(0, self._occupied - int(self.slots.positions[slot]) - 1)
