@@ -150,7 +150,9 @@ def _fill(weigher: Weigher, walk: _Walk, tolerance: float, progress: Progress | 
         learn(root, 0.0)
     index = weigher.rule.vocabulary.index
     while chosen := _needed(walk, pending, known, tolerance):
-        heads = sorted({head for top in chosen for head in walk.chain(top)}, key=lambda head: head.depth)
+        # Not a set: its order is that of addresses, and the last bits of the masses depend on what is evaluated when.
+        found = dict.fromkeys(head for top in chosen for head in walk.chain(top))
+        heads = sorted(found, key=lambda head: head.depth)
         for head, (masses, _) in zip(heads, weigher.evaluate(heads), strict=True):
             logweight = pending.pop(head)
             trace = walk.traces[head]
