@@ -24,24 +24,31 @@ class ProgressLine:
 
     def update(self, done: int, total: int, unit: str = "bytes") -> None:
         """Say that ``done`` of ``total`` of a unit are done; the first of another unit starts the time anew."""
-        now = self._clock()
         if self._unit and unit != self._unit:
             self._begun = self._shown
         self._unit = unit
+        self.show(lambda now: progress_text(done, total, now - self._begun, unit))
+
+    def show(self, line: Callable[[float], str]) -> None:
+        """Show the line of text that ``line`` makes of the time now, unless another one was shown just now."""
+        now = self._clock()
         if not self._enabled or now - self._shown < SECONDS_BETWEEN:
             return
         self._shown = now
-        line = progress_text(done, total, now - self._begun, unit)
-        self._stream.write(f"\r\x1b[K{line}" if self._in_place else line + "\n")
+        self._stream.write(f"\r\x1b[K{line(now)}" if self._in_place else line(now) + "\n")
         self._stream.flush()
+
+    def clear(self) -> None:
+        """Leave no trace on a terminal."""
+        if self._enabled and self._in_place:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
 
     def __enter__(self) -> "ProgressLine":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._enabled and self._in_place:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+        self.clear()
 
 
 def progress_text(done: int, total: int, seconds: float, unit: str = "bytes") -> str:
