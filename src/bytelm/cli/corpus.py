@@ -12,12 +12,11 @@ from bytelm.corpora.chunks import CHUNK_BYTES
 from bytelm.corpora.inputs import FORMATS, find_input, format_of
 from bytelm.corpora.job import Job
 from bytelm.corpora.json_rows import row_lines
-from bytelm.corpora.processes import WorkerError
 from bytelm.corpora.records import Fields
 from bytelm.corpora.rows import Totals
 from bytelm.corpora.scoring import ENGINES, score_corpus, score_rank
 from bytelm.corpora.target import SUFFIXES, Target, find_target
-from bytelm.corpora.working import Share, Worker, share_of
+from bytelm.corpora.working import Share, Worker, WorkerError, share_of
 
 TEXT = "text"
 

@@ -82,7 +82,7 @@ def _records(name: str, lines: Iterable[bytes], packed: BinaryIO | None) -> Iter
 
 def _parse(raw: bytes, where: str) -> dict[str, object]:
     try:
-        found = json.loads(raw.decode("utf-8"))
+        found = json.loads(raw.decode("utf-8").rstrip("\r\n"))
     except UnicodeDecodeError as error:
         raise ValueError(f"{where} is not valid UTF-8 at byte {error.start} of the line; convert it first") from error
     except json.JSONDecodeError as error:

@@ -1,5 +1,6 @@
 """Workers on the machines of a Ray cluster: Ray Data hands chunks to actors, each of which has loaded the model."""
 
+import logging
 import pickle
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,10 +10,10 @@ from bytelm.corpora.extras import ray_data
 from bytelm.corpora.job import Job
 from bytelm.corpora.parts import Parts
 from bytelm.corpora.rows import Opener
-from bytelm.corpora.working import Report, Worker
+from bytelm.corpora.working import Report, Scored, Worker, WorkerError
 
-_CHUNKS_AT_ONCE = 4
-"""Chunks that an actor is given at once: few, so that the last ones are shared among all."""
+_MOST_BLOCKS = 10_000
+"""Chunks are handed out one by one until they are so many: Ray keeps books on every block."""
 
 
 class ChunkScorer:
@@ -27,9 +28,17 @@ class ChunkScorer:
         self._next = 0
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[bytes]]:
-        """Score the chunks of a batch ``{"chunk": indices}``, and keep their parts; what came out, pickled."""
-        found = [self._worker.finish(self._find(int(index)), self._parts) for index in batch["chunk"]]
-        return {"scored": [pickle.dumps(scored) for scored in found]}
+        """Score the chunks of a batch ``{"chunk": indices}`` and keep their parts.
+
+        Returns ``{"found": pickles}``, each of a ``Scored``, or of the text of an error in the input.
+        """
+        return {"found": [pickle.dumps(self._finish(int(index))) for index in batch["chunk"]]}
+
+    def _finish(self, index: int) -> Scored | str:
+        try:
+            return self._worker.finish(self._find(index), self._parts)
+        except ValueError as error:
+            return str(error)
 
     def _find(self, index: int) -> Chunk:
         """Read on to a chunk; from the beginning if it is behind."""
@@ -59,33 +68,46 @@ def score_on_ray(job: Job, open_model: Opener, parts: Parts, workers: int, repor
         return count
     started = not ray.is_initialized()
     if started:
-        ray.init(log_to_driver=False, include_dashboard=False)
+        ray.init(log_to_driver=False, logging_level=logging.ERROR)
     try:
-        _run(ray, data, ChunkScorer, (job, open_model, parts), left, workers, report)
+        for scored in _scored(ray, data, (job, open_model, parts), left, workers):
+            report(scored)
+    except ray.exceptions.RayError as error:
+        raise WorkerError(f"an actor of Ray failed: {_cause(error)}") from error
     finally:
         if started:
             ray.shutdown()
     return count
 
 
-def _run(
-    ray: Any,
-    data: Any,
-    scorer: type[ChunkScorer],
-    arguments: tuple[Job, Opener, Parts],
-    left: list[int],
-    workers: int,
-    report: Report,
-) -> None:
-    blocks = max(min(workers, len(left)), len(left) // _CHUNKS_AT_ONCE)
+def _scored(
+    ray: Any, data: Any, arguments: tuple[Job, Opener, Parts], left: list[int], workers: int
+) -> Iterator[Scored]:
+    """What the actors have scored, as it comes."""
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    data.DataContext.get_current().enable_progress_bars = False
+    blocks = min(len(left), _MOST_BLOCKS)
     chunks = data.from_items([{"chunk": index} for index in left], override_num_blocks=blocks)
-    accelerators = 1 if ray.cluster_resources().get("GPU", 0) >= workers else 0
-    scored = chunks.map_batches(
-        scorer,
+    found = chunks.map_batches(
+        ChunkScorer,
         fn_constructor_args=arguments,
         batch_size=1,
-        concurrency=workers,
-        num_gpus=accelerators,
+        compute=data.ActorPoolStrategy(size=workers),
+        num_gpus=1 if ray.cluster_resources().get("GPU", 0) >= workers else 0,
     )
-    for row in scored.iter_rows():
-        report(pickle.loads(row["scored"]))
+    for row in found.iter_rows():
+        one = pickle.loads(row["found"])
+        if not isinstance(one, Scored):
+            raise ValueError(one)
+        yield one
+
+
+def _cause(error: BaseException) -> str:
+    """What lies at the bottom of an error of Ray, in a line."""
+    while True:
+        below = getattr(error, "cause", None) or error.__cause__
+        if not isinstance(below, BaseException):
+            break
+        error = below
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[-1].strip()}" if lines else type(error).__name__

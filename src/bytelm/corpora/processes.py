@@ -13,14 +13,10 @@ from typing import cast
 from bytelm.corpora.job import Job
 from bytelm.corpora.parts import Parts
 from bytelm.corpora.rows import Opener
-from bytelm.corpora.working import Report, Scored, Share, score_share, threads_of
+from bytelm.corpora.working import Report, Scored, Share, WorkerError, score_share, threads_of
 
 _SECONDS_TO_LEAVE = 5.0
 _ORPHANED = 1
-
-
-class WorkerError(ValueError):
-    """A worker could not go on. What is finished is kept."""
 
 
 def score_on_processes(job: Job, open_model: Opener, parts: Parts, workers: int, report: Report) -> int:

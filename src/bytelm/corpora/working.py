@@ -12,6 +12,10 @@ from bytelm.corpora.parts import Parts
 from bytelm.corpora.rows import Opener, Row, Scorer, Totals, documents_of, score_chunk, totals_of
 
 
+class WorkerError(ValueError):
+    """A worker could not go on, through no fault of the inputs. What is finished is kept."""
+
+
 @dataclass(frozen=True)
 class Share:
     """Which chunks a worker takes: those whose index leaves ``rank`` when divided by ``of``.

@@ -1,0 +1,152 @@
+"""However many share the work, and in whatever way, the results are the same byte for byte."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bytelm.corpora.job import Job
+from bytelm.corpora.parts import open_parts
+from bytelm.corpora.processes import score_on_processes
+from bytelm.corpora.scoring import score_corpus, score_rank
+from bytelm.corpora.target import find_target
+from bytelm.corpora.working import Scored, Share, WorkerError, share_of
+from corpora.making import PROGRAM, RECORDS, command, environment, make_job, read_lines, run, write_lines
+from corpora.program import Model, open_model
+
+
+def ignore(_: Scored) -> None:
+    """A report that nobody reads."""
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    return make_job(write_lines(tmp_path / "in.jsonl"), keep=("id", "lang"))
+
+
+@pytest.fixture
+def expected(job: Job, tmp_path: Path) -> bytes:
+    """What one worker gives."""
+    target = find_target(str(tmp_path / "expected.jsonl"))
+    totals = score_corpus(job, open_model, target, ignore)
+    assert totals.documents == len(RECORDS)
+    return target.path.read_bytes()
+
+
+def test_three_processes(job: Job, expected: bytes, tmp_path: Path) -> None:
+    target = find_target(str(tmp_path / "out.jsonl"))
+    reported: list[int] = []
+    score_corpus(job, open_model, target, lambda scored: reported.append(scored.chunk), workers=3)
+    assert target.path.read_bytes() == expected
+    assert sorted(reported) == list(range(6))
+
+
+def test_ranks_in_any_order(job: Job, expected: bytes, tmp_path: Path) -> None:
+    """The last one puts the results together; who comes later finds them there."""
+    target = find_target(str(tmp_path / "out.jsonl"))
+    found = [score_rank(job, open_model, target, ignore, Share(rank, 3)) for rank in (2, 0, 1, 0)]
+    assert [totals is not None for totals in found] == [False, False, True, False]
+    assert target.path.read_bytes() == expected
+    assert not target.parts.exists()
+
+
+def test_a_rank_whose_parts_are_gone_before_it_looks(job: Job, expected: bytes, tmp_path: Path) -> None:
+    """Another rank puts the results together while this one is about to score."""
+    target = find_target(str(tmp_path / "out.jsonl"))
+
+    def open_late(local: int) -> Model:
+        for rank in (0, 1):
+            score_rank(job, open_model, target, ignore, Share(rank, 2))
+        return Model()
+
+    assert score_rank(job, open_late, target, ignore, Share(1, 2)) is None
+    assert target.path.read_bytes() == expected
+
+
+def test_torchrun(job: Job, expected: bytes, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", str(PROGRAM)]
+    argv = command(job.inputs[0].name, "--keep", "id", "--keep", "lang", "--per-byte", "--out", out)
+    done = subprocess.run([*launcher, *argv[2:]], capture_output=True, env=environment(), check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    assert out.read_bytes() == expected
+
+
+def test_a_worker_that_dies(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "in.jsonl", [*RECORDS, {"text": "die"}])
+    done = run(path, "--processes", 2, "--out", tmp_path / "out.jsonl")
+    assert done.returncode == 2
+    assert b"of 2 was killed by signal 6; what is finished is kept in '" in done.stderr
+    assert (tmp_path / "out.jsonl.parts").is_dir()
+
+
+def test_a_defect_in_a_worker(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "in.jsonl", [{"text": "fail"}])
+    done = run(path, "--processes", 2, "--out", tmp_path / "out.jsonl")
+    assert done.returncode == 2
+    assert b"RuntimeError: a defect of the model" in done.stderr
+    assert b"bytelm: error: worker 0 of 2 ended with exit status 1; what is finished is kept" in done.stderr
+
+
+def test_a_bad_record_in_a_worker(tmp_path: Path) -> None:
+    job = make_job(write_lines(tmp_path / "in.jsonl", [*RECORDS, {"body": "x"}]))
+    parts = open_parts(find_target(str(tmp_path / "out.jsonl")), job)
+    assert parts is not None
+    with pytest.raises(ValueError, match=r"line 24 \(record 23\) has no field 'text'") as caught:
+        score_on_processes(job, open_model, parts, 2, ignore)
+    assert not isinstance(caught.value, WorkerError)
+
+
+def test_a_second_process_is_refused(job: Job, tmp_path: Path) -> None:
+    target = find_target(str(tmp_path / "out.jsonl"))
+
+    def open_twice(local: int) -> Model:
+        with pytest.raises(
+            ValueError, match=r"another process is at work on '.*out.jsonl.parts'; wait for it, or give"
+        ):
+            score_corpus(job, open_model, target, ignore)
+        return Model()
+
+    score_corpus(job, open_twice, target, ignore)
+    assert len(read_lines(target.path)) == len(RECORDS)
+
+
+def test_an_input_that_changes_meanwhile(job: Job, tmp_path: Path) -> None:
+    target = find_target(str(tmp_path / "out.jsonl"))
+
+    def open_and_change(local: int) -> Model:
+        os.utime(job.inputs[0].name, ns=(0, 0))
+        return Model()
+
+    with pytest.raises(ValueError, match=r"changed while it was scored: '.*in.jsonl'; remove '.*' and begin anew"):
+        score_corpus(job, open_and_change, target, ignore)
+    assert not target.path.exists()
+
+
+def test_shares() -> None:
+    assert share_of({}) == Share(0, 1, 0)
+    assert share_of({"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1"}) == Share(3, 4, 1)
+    assert share_of({"RANK": "3", "WORLD_SIZE": "4"}) == Share(3, 4, 3)
+    for wrong in ({"RANK": "4", "WORLD_SIZE": "4"}, {"RANK": "-1", "WORLD_SIZE": "4"}, {"RANK": "0", "WORLD_SIZE": ""}):
+        with pytest.raises(ValueError, match=r"RANK=.*, WORLD_SIZE=.* in the environment; expected whole numbers, the"):
+            share_of(wrong)
+
+
+def test_ray(job: Job, expected: bytes, tmp_path: Path) -> None:
+    pytest.importorskip("ray.data", reason="Ray Data is not installed: pip install 'bytelm[ray]'")
+    argv = command(job.inputs[0].name, "--keep", "id", "--keep", "lang", "--per-byte", "--engine", "ray")
+    out = tmp_path / "out.jsonl"
+    options = ["--processes", "2", "--out", str(out)]
+    with subprocess.Popen([*argv, *options], stderr=subprocess.PIPE, env=environment()) as process:
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said.decode()
+    assert out.read_bytes() == expected
+
+
+def test_ray_is_named_where_it_is_missing(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    target = find_target(str(tmp_path / "out.jsonl"))
+    with pytest.raises(ValueError, match=r"the engine ray needs Ray Data: pip install 'bytelm\[ray\]'"):
+        score_corpus(job, open_model, target, ignore, engine="ray")
