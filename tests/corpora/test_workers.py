@@ -134,15 +134,46 @@ def test_shares() -> None:
             share_of(wrong)
 
 
+ON_RAY = """
+import sys
+from pathlib import Path
+import ray
+from bytelm.corpora.scoring import score_corpus
+from bytelm.corpora.target import find_target
+from corpora.making import RECORDS, make_job, write_lines
+from corpora.program import open_model
+
+ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+folder = Path(sys.argv[1])
+
+def score(path, name):
+    reported = []
+    job = make_job(path, keep=("id", "lang"))
+    try:
+        score_corpus(job, open_model, find_target(str(folder / name)), reported.append, engine="ray", workers=2)
+    except ValueError as error:
+        print(type(error).__name__, error)
+    else:
+        print(sorted(one.chunk for one in reported))
+
+score(folder / "in.jsonl", "out.jsonl")
+score(write_lines(folder / "bad.jsonl", [*RECORDS, {"body": "x"}]), "bad-out.jsonl")
+score(write_lines(folder / "fail.jsonl", [*RECORDS, {"text": "fail"}]), "fail-out.jsonl")
+"""
+
+
 def test_ray(job: Job, expected: bytes, tmp_path: Path) -> None:
+    """Actors of a cluster on this machine; a process of its own, as Ray leaves threads and warnings behind."""
     pytest.importorskip("ray.data", reason="Ray Data is not installed: pip install 'bytelm[ray]'")
-    argv = command(job.inputs[0].name, "--keep", "id", "--keep", "lang", "--per-byte", "--engine", "ray")
-    out = tmp_path / "out.jsonl"
-    options = ["--processes", "2", "--out", str(out)]
-    with subprocess.Popen([*argv, *options], stderr=subprocess.PIPE, env=environment()) as process:
-        _, said = process.communicate(timeout=120)
-    assert process.returncode == 0, said.decode()
-    assert out.read_bytes() == expected
+    argv = [sys.executable, "-c", ON_RAY, str(tmp_path)]
+    done = subprocess.run(argv, capture_output=True, env=environment(), check=False, timeout=200)
+    assert done.returncode == 0, done.stderr.decode()
+    assert (tmp_path / "out.jsonl").read_bytes() == expected
+    all_there, bad, failed = done.stdout.decode().splitlines()
+    assert all_there == "[0, 1, 2, 3, 4, 5]"
+    assert bad.startswith("ValueError '")
+    assert "(record 23) has no field 'text'; its fields are 'body'" in bad
+    assert failed == "WorkerError an actor of Ray failed: RuntimeError: a defect of the model"
 
 
 def test_ray_is_named_where_it_is_missing(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

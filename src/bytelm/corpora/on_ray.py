@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+import traceback
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -30,15 +31,19 @@ class ChunkScorer:
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[bytes]]:
         """Score the chunks of a batch ``{"chunk": indices}`` and keep their parts.
 
-        Returns ``{"found": pickles}``, each of a ``Scored``, or of the text of an error in the input.
+        Returns ``{"found": pickles}``, each of a ``Scored``, or of the error to raise: Ray would wrap it beyond
+        recognition.
         """
         return {"found": [pickle.dumps(self._finish(int(index))) for index in batch["chunk"]]}
 
-    def _finish(self, index: int) -> Scored | str:
+    def _finish(self, index: int) -> Scored | ValueError:
         try:
             return self._worker.finish(self._find(index), self._parts)
         except ValueError as error:
-            return str(error)
+            return ValueError(str(error))
+        except Exception as error:
+            traceback.print_exc()  # to Ray's own log of this actor
+            return WorkerError(f"an actor of Ray failed: {type(error).__name__}: {error}")
 
     def _find(self, index: int) -> Chunk:
         """Read on to a chunk; from the beginning if it is behind."""
@@ -73,7 +78,8 @@ def score_on_ray(job: Job, open_model: Opener, parts: Parts, workers: int, repor
         for scored in _scored(ray, data, (job, open_model, parts), left, workers):
             report(scored)
     except ray.exceptions.RayError as error:
-        raise WorkerError(f"an actor of Ray failed: {_cause(error)}") from error
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise WorkerError(f"Ray failed: {lines[-1].strip()}") from error
     finally:
         if started:
             ray.shutdown()
@@ -97,17 +103,6 @@ def _scored(
     )
     for row in found.iter_rows():
         one = pickle.loads(row["found"])
-        if not isinstance(one, Scored):
-            raise ValueError(one)
+        if isinstance(one, ValueError):
+            raise one
         yield one
-
-
-def _cause(error: BaseException) -> str:
-    """What lies at the bottom of an error of Ray, in a line."""
-    while True:
-        below = getattr(error, "cause", None) or error.__cause__
-        if not isinstance(below, BaseException):
-            break
-        error = below
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[-1].strip()}" if lines else type(error).__name__
