@@ -168,5 +168,17 @@ def test_progress() -> None:
     ]
 
 
+def test_progress_within_a_chunk() -> None:
+    times = iter([0.0, 0.0, 1.0, 2.0])
+    stream = io.StringIO()
+    with CorpusProgress(stream, True, 0, clock=lambda: next(times)) as progress:
+        progress.update(Scored(0, Totals(1, 10, -10 * math.log(2)), 0))
+        progress.within(5, 100)
+    assert stream.getvalue().splitlines() == [
+        "1 documents, 10 bytes, 1.0000 bits per byte, 10 bytes/s",
+        "1 documents, 10 bytes, 1.0000 bits per byte, then 5 of 100 bytes",
+    ]
+
+
 def test_durations() -> None:
     assert [duration(seconds) for seconds in (5.4, 119, 150, 7300)] == ["5 s", "119 s", "2 min", "2 h 02 min"]

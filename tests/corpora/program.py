@@ -11,13 +11,14 @@ from types import ModuleType
 
 import numpy as np
 
+from bytelm.model import Progress
 from bytelm.protocol import FloatArray
 
 
 class Model:
     """The model; 0xff is impossible."""
 
-    def score(self, texts: list[bytes]) -> list[FloatArray]:
+    def score(self, texts: list[bytes], *, progress: Progress | None = None) -> list[FloatArray]:
         time.sleep(float(os.environ.get("BYTELM_TEST_SECONDS", "0")))
         if b"die" in texts:
             os.abort()

@@ -125,6 +125,18 @@ def test_an_input_that_changes_meanwhile(job: Job, tmp_path: Path) -> None:
     assert not target.path.exists()
 
 
+def test_what_cannot_be(job: Job, tmp_path: Path) -> None:
+    target = find_target(str(tmp_path / "out.jsonl"))
+    piped = make_job(Path("-"))
+    with pytest.raises(ValueError, match="standard input cannot be shared by several workers; give files"):
+        score_corpus(piped, open_model, target, ignore, workers=2)
+    with pytest.raises(ValueError, match="standard input cannot be shared by several workers; give files"):
+        score_rank(piped, open_model, target, ignore, Share(0, 2))
+    same = find_target(job.inputs[0].name)
+    with pytest.raises(ValueError, match=r"in.jsonl' is an input; give another name for the results"):
+        score_corpus(job, open_model, same, ignore, overwrite=True)
+
+
 def test_shares() -> None:
     assert share_of({}) == Share(0, 1, 0)
     assert share_of({"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1"}) == Share(3, 4, 1)

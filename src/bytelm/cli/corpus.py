@@ -90,7 +90,8 @@ def run_corpus(arguments: argparse.Namespace) -> None:
         raise ValueError("RANK and WORLD_SIZE are set, as by torchrun: leave out --processes and --engine")
     target = None if arguments.out is None else find_target(arguments.out, arguments.out_format)
     job = make_job(arguments, target)
-    with CorpusProgress(sys.stderr, arguments.progress or sys.stderr.isatty(), job.size) as progress:
+    on_terminal = sys.stderr.isatty() and not (target is None and sys.stdout.isatty())
+    with CorpusProgress(sys.stderr, arguments.progress or on_terminal, job.size) as progress:
         if target is None:
             _to_standard_output(job, arguments, progress)
             return
@@ -128,7 +129,7 @@ def open_on_device(arguments: argparse.Namespace, local: int) -> LoadedModel:
 
 
 def _to_standard_output(job: Job, arguments: argparse.Namespace, progress: CorpusProgress) -> None:
-    worker = Worker(job, partial(open_on_device, arguments))
+    worker = Worker(job, partial(open_on_device, arguments), within=progress.within)
     chunk = None
     for chunk in job.chunks():
         scored, rows = worker.score(chunk)
@@ -150,6 +151,7 @@ def _to_target(
             opener,
             target,
             progress.update,
+            within=progress.within,
             engine=arguments.engine,
             workers=arguments.processes,
             overwrite=arguments.overwrite,

@@ -36,6 +36,10 @@ class CorpusProgress:
             self._first = scored.read
         self._line.show(lambda now: self._text(now - self._begun))
 
+    def within(self, done: int, total: int) -> None:
+        """Say that ``done`` of the ``total`` bytes of the next chunk are scored."""
+        self._line.show(lambda _: f"{totals_text(self._totals)}, then {done:,} of {total:,} bytes")
+
     def note(self, text: str) -> None:
         """Say something that stays."""
         self._line.clear()

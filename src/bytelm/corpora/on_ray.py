@@ -61,11 +61,9 @@ def score_on_ray(job: Job, open_model: Opener, parts: Parts, workers: int, repor
     of the parts must be at the same paths on all machines.
 
     Raises:
-        ValueError: Ray is not installed, or standard input is to be read, which actors cannot.
+        ValueError: Ray is not installed, an input cannot be read; a ``WorkerError`` if an actor failed otherwise.
     """
     ray, data = ray_data()
-    if job.piped:
-        raise ValueError("standard input cannot be read by the actors of Ray; give files")
     count = sum(1 for _ in job.chunks())
     done = parts.finished()
     left = [index for index in range(count) if index not in done]

@@ -99,7 +99,7 @@ def open_parts(target: Target, job: Job, *, overwrite: bool = False, shared: boo
             return Parts(target.parts, form)
         if shared and target.is_result_of(settings):
             return None
-        _check_free(target, overwrite)
+        _check_free(target, job, overwrite)
         _make_folder(target.parts, settings)
 
 
@@ -129,9 +129,11 @@ def _check_same(parts: Path, earlier: Mapping[str, object], settings: Mapping[st
         )
 
 
-def _check_free(target: Target, overwrite: bool) -> None:
+def _check_free(target: Target, job: Job, overwrite: bool) -> None:
     if not target.taken:
         return
+    if any(not source.piped and target.path.samefile(source.name) for source in job.inputs):
+        raise ValueError(f"{str(target.path)!r} is an input; give another name for the results")
     if target.path.is_dir():
         raise ValueError(f"the folder {str(target.path)!r} is not empty; empty it, or give another one")
     if not overwrite:

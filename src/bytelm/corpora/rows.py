@@ -9,13 +9,14 @@ import numpy as np
 
 from bytelm.corpora.chunks import Chunk
 from bytelm.corpora.records import Document, Fields
+from bytelm.model import Progress
 from bytelm.protocol import FloatArray
 
 
 class Scorer(Protocol):
     """A byte model, as far as corpora need it."""
 
-    def score(self, texts: list[bytes], /) -> list[FloatArray]:
+    def score(self, texts: list[bytes], /, *, progress: Progress | None = None) -> list[FloatArray]:
         """For each text ``log P(byte i | bytes before i)``, float64 ``(len,)``, nats."""
         ...
 
@@ -77,9 +78,9 @@ def add_up(parts: Iterable[Totals]) -> Totals:
     return Totals(documents, size, math.fsum(logprobs), impossible, skipped)
 
 
-def score_chunk(model: Scorer, documents: Sequence[Document]) -> list[Row]:
+def score_chunk(model: Scorer, documents: Sequence[Document], progress: Progress | None = None) -> list[Row]:
     """The rows of a chunk's documents: one call for all, so that they are scored alike wherever that is done."""
-    scores = model.score([document.text for document in documents])
+    scores = model.score([document.text for document in documents], progress=progress)
     return [Row(document, float(one.sum()), one) for document, one in zip(documents, scores, strict=True)]
 
 

@@ -11,6 +11,7 @@ from bytelm.corpora.processes import score_on_processes
 from bytelm.corpora.rows import Opener, Totals
 from bytelm.corpora.target import Target
 from bytelm.corpora.working import Report, Share, score_share
+from bytelm.model import Progress
 
 ENGINES = ("local", "ray")
 
@@ -21,6 +22,7 @@ def score_corpus(
     target: Target,
     report: Report,
     *,
+    within: Progress | None = None,
     engine: str = "local",
     workers: int = 1,
     overwrite: bool = False,
@@ -32,6 +34,7 @@ def score_corpus(
         open_model: loads the model; several workers are sent it by pickle.
         target: where the results go.
         report: told of every chunk that is scored now.
+        within: told of the bytes of a chunk that are done, and of all of it, if this process alone scores.
         engine: ``local`` for processes of this machine, ``ray`` for actors of a cluster.
         workers: how many.
         overwrite: whether results that are there may be replaced.
@@ -40,6 +43,8 @@ def score_corpus(
         ValueError: an input cannot be read, results or parts of another job are there, a worker died.
     """
     assert engine in ENGINES
+    if job.piped and (workers > 1 or engine != "local"):
+        raise _not_shared()
     parts = open_parts(target, job, overwrite=overwrite)
     assert parts is not None
     with only_one(parts.lock) as alone:
@@ -52,7 +57,7 @@ def score_corpus(
         elif workers > 1:
             count = score_on_processes(job, open_model, parts, workers, report)
         else:
-            count = score_share(job, open_model, parts, Share(), report)
+            count = score_share(job, open_model, parts, Share(), report, within)
         return _merge(parts, job, target, count)
 
 
@@ -64,7 +69,7 @@ def score_rank(
     Ranks share a file system and nothing else. ``None`` where another rank does the rest, or has done it.
     """
     if job.piped:
-        raise ValueError("standard input cannot be shared by several ranks; give files")
+        raise _not_shared()
     parts = open_parts(target, job, overwrite=overwrite, shared=True)
     if parts is None:
         return None
@@ -87,6 +92,10 @@ def _unless_gone(parts: Parts, work: Callable[[], Totals | None]) -> Totals | No
         if parts.gone:
             return None
         raise
+
+
+def _not_shared() -> ValueError:
+    return ValueError("standard input cannot be shared by several workers; give files")
 
 
 def _merge(parts: Parts, job: Job, target: Target, count: int) -> Totals:

@@ -10,6 +10,7 @@ from bytelm.corpora.job import Job
 from bytelm.corpora.kinds import kinds_of
 from bytelm.corpora.parts import Parts
 from bytelm.corpora.rows import Opener, Row, Scorer, Totals, documents_of, score_chunk, totals_of
+from bytelm.model import Progress
 
 
 class WorkerError(ValueError):
@@ -71,11 +72,12 @@ def share_of(environment: Mapping[str, str]) -> Share:
 class Worker:
     """Scores chunks. The model is loaded when the first one is there, so that what is wrong with it is said at once."""
 
-    def __init__(self, job: Job, open_model: Opener, local: int = 0) -> None:
-        """``local`` is the worker's number on its machine."""
+    def __init__(self, job: Job, open_model: Opener, local: int = 0, within: Progress | None = None) -> None:
+        """``local`` is the worker's number on its machine; ``within`` is told of the bytes done of a chunk."""
         self._job = job
         self._open_model = open_model
         self._local = local
+        self._within = within
         self._model: Scorer | None = None
 
     def score(self, chunk: Chunk) -> tuple[Scored, list[Row]]:
@@ -87,7 +89,7 @@ class Worker:
         documents, wrong = documents_of(chunk, self._job.fields, self._job.skip_bad)
         if self._model is None:
             self._model = self._open_model(self._local)
-        rows = score_chunk(self._model, documents)
+        rows = score_chunk(self._model, documents, self._within)
         return Scored(chunk.index, totals_of(rows, len(wrong)), chunk.read, tuple(wrong)), rows
 
     def finish(self, chunk: Chunk, parts: Parts) -> Scored:
@@ -99,13 +101,15 @@ class Worker:
         return scored
 
 
-def score_share(job: Job, open_model: Opener, parts: Parts, share: Share, report: Report) -> int:
+def score_share(
+    job: Job, open_model: Opener, parts: Parts, share: Share, report: Report, within: Progress | None = None
+) -> int:
     """Score what is left of a share; how many chunks there are in all.
 
     Raises:
         ValueError: an input cannot be read, or is not what it was.
     """
-    worker = Worker(job, open_model, share.local)
+    worker = Worker(job, open_model, share.local, within)
     done = parts.finished()
     count = 0
     for chunk in job.chunks():
