@@ -3,13 +3,16 @@
 import io
 import json
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import bytelm
 from bytelm.cli.corpus_progress import CorpusProgress, duration
 from bytelm.cli.main import main
+from bytelm.corpora.parts import Parts
 from bytelm.corpora.rows import Totals
 from bytelm.corpora.working import Scored
 from cli.fake_loading import FakeLoading
@@ -142,15 +145,41 @@ def test_ranks(capsysbinary: Capture, corpus: str, tmp_path: Path, monkeypatch: 
 def test_a_full_disk_says_how_to_go_on(
     capsysbinary: Capture, corpus: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("bytelm.corpora.working.Worker.finish", full)
     out = str(tmp_path / "out.jsonl")
-    assert error(capsysbinary, corpus, "--field", "body", "--out", out) == (
+    argv = [corpus, "--field", "body", "--out", out, "--chunk-bytes", "1"]
+    put = Parts.put
+
+    def full(parts: Parts, index: int, data: bytes) -> None:
+        if index == room:
+            raise OSError(28, "No space left on device")
+        put(parts, index, data)
+
+    monkeypatch.setattr(Parts, "put", full)
+    room = 0
+    assert error(capsysbinary, *argv) == "[Errno 28] No space left on device; nothing was finished"
+    assert not Path(out + ".parts").exists()
+    room = 1
+    assert error(capsysbinary, *argv) == (
         f"[Errno 28] No space left on device; what is finished is kept in '{out}.parts': "
         "the same command goes on from there"
     )
+    room = 2
+    assert score(*argv) == 0
+    assert len(Path(out).read_bytes().splitlines()) == 2
+
+
+def test_the_bundled_model(capsysbinary: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real model scores the documents of a chunk as it scores each alone."""
+    monkeypatch.delitem(sys.modules, "bytelm.loading")
+    records = [{"text": "import numpy as np\n"}, {"text": "def main(argv=None):\n    pass"}, {"text": "x = 1"}]
+    out = tmp_path / "out.jsonl"
+    argv = [str(write_lines(tmp_path / "in.jsonl", records)), "--per-byte", "--chunk-bytes", "80"]
+    assert score(*argv, "--out", str(out)) == 0
+    capsysbinary.readouterr()
+    model = bytelm.load()
+    scored = [json.loads(line)["logprobs"] for line in out.read_bytes().splitlines()]
+    for one, record in zip(scored, records, strict=True):
+        assert one == pytest.approx(model.score(record["text"]).tolist(), abs=1e-5)
 
 
 def test_progress() -> None:

@@ -87,7 +87,7 @@ def test_a_defect_in_a_worker(tmp_path: Path) -> None:
     done = run(path, "--processes", 2, "--out", tmp_path / "out.jsonl")
     assert done.returncode == 2
     assert b"RuntimeError: a defect of the model" in done.stderr
-    assert b"bytelm: error: worker 0 of 2 ended with exit status 1; what is finished is kept" in done.stderr
+    assert b"bytelm: error: worker 0 of 2 ended with exit status 1; nothing was finished" in done.stderr
 
 
 def test_a_bad_record_in_a_worker(tmp_path: Path) -> None:

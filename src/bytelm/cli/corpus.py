@@ -164,4 +164,6 @@ def _to_target(
 
 
 def _resume(target: Target) -> str:
+    if not target.parts.exists():
+        return "nothing was finished"
     return f"what is finished is kept in {str(target.parts)!r}: the same command goes on from there"

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 
 from bytelm.corpora.chunks import CHUNK_BYTES, CHUNK_RECORDS, Chunk, chunks
@@ -56,6 +55,8 @@ class Job:
 
     def settings(self) -> dict[str, object]:
         """All that decides about the results, as JSON has it, for comparing with that of earlier work."""
+        from importlib.metadata import version  # slow to import, and --help is to be instant
+
         return {
             "bytelm": version("bytelm"),
             "model": dict(self.model),

@@ -69,13 +69,15 @@ def _groups(parts: Iterable[Path], kinds: Kinds) -> Iterator[Any]:
     """The tables of row groups."""
     arrow = pyarrow()
     held: list[Any] = []
+    rows = size = 0
     for part in parts:
         table = _typed(pyarrow("pyarrow.parquet").ParquetFile(part).read(), kinds)
-        full = sum(one.num_rows for one in held) + table.num_rows > _GROUP_ROWS
-        if held and (full or sum(one.nbytes for one in held) + table.nbytes > _GROUP_BYTES):
+        if held and (rows + table.num_rows > _GROUP_ROWS or size + table.nbytes > _GROUP_BYTES):
             yield arrow.concat_tables(held).combine_chunks()
-            held = []
+            held, rows, size = [], 0, 0
         held.append(table)
+        rows += table.num_rows
+        size += table.nbytes
     if held:
         yield arrow.concat_tables(held).combine_chunks()
 

@@ -5,9 +5,7 @@ from collections.abc import Callable
 from bytelm.corpora.files import only_one
 from bytelm.corpora.job import Job
 from bytelm.corpora.merging import merge
-from bytelm.corpora.on_ray import score_on_ray
 from bytelm.corpora.parts import Parts, open_parts, remove_parts
-from bytelm.corpora.processes import score_on_processes
 from bytelm.corpora.rows import Opener, Totals
 from bytelm.corpora.target import Target
 from bytelm.corpora.working import Report, Share, score_share
@@ -52,13 +50,34 @@ def score_corpus(
             raise ValueError(
                 f"another process is at work on {str(parts.root)!r}; wait for it, or give another name for the results"
             )
-        if engine == "ray":
-            count = score_on_ray(job, open_model, parts, workers, report)
-        elif workers > 1:
-            count = score_on_processes(job, open_model, parts, workers, report)
-        else:
-            count = score_share(job, open_model, parts, Share(), report, within)
+        try:
+            count = _score_all(job, open_model, parts, report, within, engine, workers)
+        except BaseException:
+            if not parts.finished():  # so that a slip in an option is no obstacle to the next try
+                remove_parts(parts)
+            raise
         return _merge(parts, job, target, count)
+
+
+def _score_all(
+    job: Job,
+    open_model: Opener,
+    parts: Parts,
+    report: Report,
+    within: Progress | None,
+    engine: str,
+    workers: int,
+) -> int:
+    """Finish all chunks; how many there are."""
+    if engine == "ray":
+        from bytelm.corpora.on_ray import score_on_ray
+
+        return score_on_ray(job, open_model, parts, workers, report)
+    if workers > 1:
+        from bytelm.corpora.processes import score_on_processes  # brings what --help is not to wait for
+
+        return score_on_processes(job, open_model, parts, workers, report)
+    return score_share(job, open_model, parts, Share(), report, within)
 
 
 def score_rank(
