@@ -126,8 +126,8 @@ def test_help_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_help_does_not_wait_for_torch() -> None:
     program = (
-        "import sys; from bytelm.cli.main import main; main(['generate', '--help']); "
-        "sys.exit(bool({'torch', 'transformers', 'tokenizers'} & set(sys.modules)))"
+        "import sys; from bytelm.cli.main import main; main(['score', '--help']); "
+        "sys.exit(bool({'torch', 'transformers', 'tokenizers', 'pyarrow', 'ray'} & set(sys.modules)))"
     )
     argv = [sys.executable, "-c", f"import sys; sys.path[:0] = {[p for p in sys.path if p]!r}; {program}"]
     assert subprocess.run(argv, capture_output=True, check=False).returncode == 0

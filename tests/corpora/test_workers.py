@@ -3,11 +3,16 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import IO
 
 import pytest
 
+from bytelm.corpora import merging
 from bytelm.corpora.job import Job
+from bytelm.corpora.json_rows import JsonForm
+from bytelm.corpora.kinds import Kinds
 from bytelm.corpora.parts import open_parts
 from bytelm.corpora.processes import score_on_processes
 from bytelm.corpora.scoring import score_corpus, score_rank
@@ -63,6 +68,67 @@ def test_a_rank_whose_parts_are_gone_before_it_looks(job: Job, expected: bytes, 
 
     assert score_rank(job, open_late, target, ignore, Share(1, 2)) is None
     assert target.path.read_bytes() == expected
+
+
+def refuse(local: int) -> Model:
+    """An opener for work in which nothing is to be scored again."""
+    raise AssertionError("the model was loaded")
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_merge_that_is_cut_off(
+    job: Job, expected: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: bool
+) -> None:
+    """Half of the results is written when it happens; the next merge clears that away."""
+    target = find_target(str(tmp_path / "out") + ("/" if folder else ".jsonl"))
+    join = JsonForm.join
+
+    def killed(form: JsonForm, parts: Iterable[Path], kinds: Kinds, file: IO[bytes]) -> None:
+        file.write(b"half of ")
+        (target.parts / ".out.jsonl.left").write_bytes(b"of an earlier one")
+        (target.parts / ".out.left").mkdir()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(JsonForm, "join", killed)
+    with pytest.raises(KeyboardInterrupt):
+        score_corpus(job, open_model, target, ignore)
+    assert not target.path.exists()
+    monkeypatch.setattr(JsonForm, "join", join)
+    score_corpus(job, refuse, target, ignore)
+    found = (target.path / "00000.jsonl") if folder else target.path
+    assert found.read_bytes() == expected
+    names = [path.name for path in tmp_path.iterdir() if "out" in path.name]
+    assert sorted(names) == sorted([target.path.name, target.summary.name])
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_kill_behind_the_merge(
+    job: Job, expected: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: bool
+) -> None:
+    """The results are there and the parts still are; nothing is lost or refused."""
+    target = find_target(str(tmp_path / "out") + ("/" if folder else ".jsonl"))
+    with monkeypatch.context() as patch:
+        patch.setattr(merging, "remove_parts", lambda parts: None)
+        score_corpus(job, open_model, target, ignore)
+    assert target.parts.is_dir()
+    score_corpus(job, refuse, target, ignore)
+    assert ((target.path / "00000.jsonl") if folder else target.path).read_bytes() == expected
+    assert not target.parts.exists()
+
+
+def test_a_folder_that_is_filled_meanwhile(job: Job, tmp_path: Path) -> None:
+    target = find_target(str(tmp_path / "out") + "/")
+
+    def open_and_fill(local: int) -> Model:
+        target.path.mkdir()
+        (target.path / "mine").touch()
+        return Model()
+
+    with pytest.raises(ValueError, match=r"the folder '.*out' is not empty any more; empty it, then give the same"):
+        score_corpus(job, open_and_fill, target, ignore)
+    (target.path / "mine").unlink()
+    score_corpus(job, refuse, target, ignore)
+    assert [path.name for path in target.path.iterdir()] == ["00000.jsonl"]
 
 
 def test_torchrun(job: Job, expected: bytes, tmp_path: Path) -> None:

@@ -15,6 +15,9 @@ from bytelm.corpora.target import Target
 FILE_BYTES = 1 << 30
 """The files of a folder hold parts of so many bytes together: few enough to copy and to read at once."""
 
+_MOVED = "moved"
+"""A file that is there from when a folder of results is about to take its place."""
+
 
 def merge(parts: Parts, job: Job, target: Target, count: int) -> Totals:
     """Put the results of all ``count`` chunks in their place, then remove the parts; what they add up to.
@@ -83,13 +86,29 @@ def _sweep(parts: Parts) -> None:
 
 
 def _write_folder(parts: Parts, paths: Sequence[Path], kinds: Kinds, target: Path) -> None:
-    """Write the files of a folder, which then takes its place as a whole."""
+    """Write the files of a folder, which then takes its place as a whole.
+
+    Raises:
+        ValueError: the folder has been filled since the work began.
+    """
+    moved = parts.root / _MOVED
+    if _holds_files(target):
+        if moved.exists():  # an earlier merge was killed behind that
+            return
+        raise ValueError(
+            f"the folder {str(target)!r} is not empty any more; empty it, then give the same command again"
+        )
     fresh = unused_name(parts.root / target.name)
     fresh.mkdir()
     for number, group in enumerate(_groups(paths)):
         with complete_file(fresh / f"{number:05}{parts.form.suffix}") as file:
             parts.form.join(group, kinds, file)
-    fresh.rename(target)  # an empty folder may be there already
+    moved.touch()
+    fresh.rename(target)
+
+
+def _holds_files(folder: Path) -> bool:
+    return folder.exists() and any(folder.iterdir())
 
 
 def _groups(paths: Sequence[Path]) -> Iterator[list[Path]]:
