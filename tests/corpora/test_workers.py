@@ -124,7 +124,7 @@ def test_a_folder_that_is_filled_meanwhile(job: Job, tmp_path: Path) -> None:
         (target.path / "mine").touch()
         return Model()
 
-    with pytest.raises(ValueError, match=r"the folder '.*out' is not empty any more; empty it, then give the same"):
+    with pytest.raises(ValueError, match=r"the folder '.*out' is not empty any more; empty it and give the same"):
         score_corpus(job, open_and_fill, target, ignore)
     (target.path / "mine").unlink()
     score_corpus(job, refuse, target, ignore)

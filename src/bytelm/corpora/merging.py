@@ -95,9 +95,7 @@ def _write_folder(parts: Parts, paths: Sequence[Path], kinds: Kinds, target: Pat
     if _holds_files(target):
         if moved.exists():  # an earlier merge was killed behind that
             return
-        raise ValueError(
-            f"the folder {str(target)!r} is not empty any more; empty it, then give the same command again"
-        )
+        raise ValueError(f"the folder {str(target)!r} is not empty any more; empty it and give the same command")
     fresh = unused_name(parts.root / target.name)
     fresh.mkdir()
     for number, group in enumerate(_groups(paths)):
