@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import bytelm
+from bytelm.cli.corpus import open_on_device
 from bytelm.cli.corpus_progress import CorpusProgress, duration
-from bytelm.cli.main import main
+from bytelm.cli.main import build_parser, main
 from bytelm.corpora.parts import Parts
 from bytelm.corpora.rows import Totals
 from bytelm.corpora.working import Scored
@@ -182,6 +183,19 @@ def test_the_bundled_model(capsysbinary: Capture, tmp_path: Path, monkeypatch: p
         assert one == pytest.approx(model.score(record["text"]).tolist(), abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("device", "expected"), [(None, "cuda:1"), ("cuda", "cuda:1"), ("cpu", "cpu"), ("cuda:3", "cuda:3")]
+)
+def test_workers_take_a_device_each(
+    loading: FakeLoading, monkeypatch: pytest.MonkeyPatch, device: str | None, expected: str
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    arguments = build_parser().parse_args(["score", *(["--device", device] if device else [])])
+    open_on_device(arguments, 5)
+    assert loading.calls[0]["device"] == expected
+    assert arguments.device == device
+
+
 def test_progress() -> None:
     times = iter([0.0, 0.0, 10.0, 20.0, 20.1])
     stream = io.StringIO()
@@ -198,13 +212,13 @@ def test_progress() -> None:
 
 
 def test_progress_within_a_chunk() -> None:
-    times = iter([0.0, 0.0, 1.0, 2.0])
+    times = iter([0.0, 0.0, 10.0, 20.0])
     stream = io.StringIO()
     with CorpusProgress(stream, True, 0, clock=lambda: next(times)) as progress:
         progress.update(Scored(0, Totals(1, 10, -10 * math.log(2)), 0))
         progress.within(5, 100)
     assert stream.getvalue().splitlines() == [
-        "1 documents, 10 bytes, 1.0000 bits per byte, 10 bytes/s",
+        "1 documents, 10 bytes, 1.0000 bits per byte, 1 bytes/s",
         "1 documents, 10 bytes, 1.0000 bits per byte, then 5 of 100 bytes",
     ]
 

@@ -13,6 +13,7 @@ from bytelm.corpora import merging
 from bytelm.corpora.job import Job
 from bytelm.corpora.json_rows import JsonForm
 from bytelm.corpora.kinds import Kinds
+from bytelm.corpora.on_ray import accelerators_of
 from bytelm.corpora.parts import open_parts
 from bytelm.corpora.processes import score_on_processes
 from bytelm.corpora.scoring import score_corpus, score_rank
@@ -252,6 +253,12 @@ def test_ray(job: Job, expected: bytes, tmp_path: Path) -> None:
     assert bad.startswith("ValueError '")
     assert "(record 23) has no field 'text'; its fields are 'body'" in bad
     assert failed == "WorkerError an actor of Ray failed: RuntimeError: a defect of the model"
+
+
+def test_accelerators_of_actors() -> None:
+    """Two of them are enough for one, two, three and five actors."""
+    assert [accelerators_of(2.0, workers, None) for workers in (1, 2, 3, 5)] == [1, 1, 1 / 2, 1 / 3]
+    assert accelerators_of(0, 2, None) == accelerators_of(8, 2, "cpu") == 0
 
 
 def test_ray_is_named_where_it_is_missing(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

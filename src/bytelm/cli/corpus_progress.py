@@ -4,9 +4,12 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from bytelm.cli.progress import ProgressLine
+from bytelm.cli.progress import SECONDS_BETWEEN, ProgressLine
 from bytelm.corpora.rows import Totals, add_up
 from bytelm.corpora.working import Scored
+
+_SECONDS_IN_A_LOG = 10.0
+"""Where each line stays, as in the log of a job that takes days, there are fewer."""
 
 _MOST_NOTES = 10
 """Records that are named one by one when they are left out; the others are counted."""
@@ -20,7 +23,7 @@ class CorpusProgress:
         self._stream = stream
         self._size = size
         self._begun = clock()
-        self._line = ProgressLine(stream, enabled, clock)
+        self._line = ProgressLine(stream, enabled, clock, SECONDS_BETWEEN if stream.isatty() else _SECONDS_IN_A_LOG)
         self._totals = Totals()
         self._first: int | None = None
         self._read = 0

@@ -13,13 +13,20 @@ class ProgressLine:
     On a terminal the line is rewritten in place and removed at the end; elsewhere each update is a line.
     """
 
-    def __init__(self, stream: TextIO, enabled: bool, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nothing at all is written unless ``enabled``. ``clock`` gives seconds."""
+    def __init__(
+        self,
+        stream: TextIO,
+        enabled: bool,
+        clock: Callable[[], float] = time.monotonic,
+        between: float = SECONDS_BETWEEN,
+    ) -> None:
+        """Nothing at all is written unless ``enabled``. ``clock`` gives seconds; ``between`` lines pass so many."""
         self._stream = stream
         self._enabled = enabled
         self._clock = clock
         self._begun = self._shown = clock()
         self._unit = ""
+        self._between = between
         self._in_place = stream.isatty()
 
     def update(self, done: int, total: int, unit: str = "bytes") -> None:
@@ -32,7 +39,7 @@ class ProgressLine:
     def show(self, line: Callable[[float], str]) -> None:
         """Show the line of text that ``line`` makes of the time now, unless another one was shown just now."""
         now = self._clock()
-        if not self._enabled or now - self._shown < SECONDS_BETWEEN:
+        if not self._enabled or now - self._shown < self._between:
             return
         self._shown = now
         self._stream.write(f"\r\x1b[K{line(now)}" if self._in_place else line(now) + "\n")

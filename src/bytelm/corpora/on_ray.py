@@ -1,6 +1,7 @@
 """Workers on the machines of a Ray cluster: Ray Data hands chunks to actors, each of which has loaded the model."""
 
 import logging
+import math
 import pickle
 import traceback
 from collections.abc import Iterator, Mapping
@@ -84,6 +85,13 @@ def score_on_ray(job: Job, open_model: Opener, parts: Parts, workers: int, repor
     return count
 
 
+def accelerators_of(there: float, workers: int, device: object) -> float:
+    """The part of an accelerator for each actor: with none, Ray would let it see none."""
+    if there < 1 or device == "cpu":
+        return 0.0
+    return 1 / math.ceil(workers / there)
+
+
 def _scored(
     ray: Any, data: Any, arguments: tuple[Job, Opener, Parts], left: list[int], workers: int
 ) -> Iterator[Scored]:
@@ -97,7 +105,7 @@ def _scored(
         fn_constructor_args=arguments,
         batch_size=1,
         compute=data.ActorPoolStrategy(size=workers),
-        num_gpus=1 if ray.cluster_resources().get("GPU", 0) >= workers else 0,
+        num_gpus=accelerators_of(ray.cluster_resources().get("GPU", 0), workers, arguments[0].model.get("device")),
     )
     for row in found.iter_rows():
         one = pickle.loads(row["found"])
