@@ -31,20 +31,23 @@ def finished(out: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in sorted(folder.glob("*/[0-9]*"))}
 
 
-def stop(argv: list[str], out: Path, number: int, workers: bool = False, parts: int = 2) -> tuple[int, bytes]:
+def stop(
+    argv: list[str], out: Path, number: int, workers: int = 1, all_at_once: bool = False, parts: int = 2
+) -> tuple[int, bytes]:
     """Run slowly until some parts are there, send a signal, and give the exit status and what was said.
 
-    With ``workers`` they are sent the signal too, as a terminal does.
+    With ``all_at_once`` the workers are sent the signal too, as a terminal does. When this returns they are gone:
+    what they say has come to its end.
     """
-    variables = environment(BYTELM_TEST_SECONDS="0.3")
-    deadline = time.monotonic() + 30
+    variables = environment(BYTELM_TEST_SECONDS=str(0.4 * workers))
+    deadline = time.monotonic() + 60
     with subprocess.Popen(argv, stderr=subprocess.PIPE, env=variables, start_new_session=True) as process:
         while len(finished(out)) < parts:
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        (os.killpg if workers else os.kill)(process.pid, number)
-        _, said = process.communicate(timeout=30)
+        (os.killpg if all_at_once else os.kill)(process.pid, number)
+        _, said = process.communicate(timeout=60)
     return process.returncode, said
 
 
@@ -52,13 +55,12 @@ def stop(argv: list[str], out: Path, number: int, workers: bool = False, parts: 
 def test_a_kill_and_a_resume(corpus: Path, expected: bytes, tmp_path: Path, workers: int) -> None:
     out = tmp_path / "out.jsonl"
     options = [corpus, "--keep", "id", "--per-byte", "--out", out, "--processes", workers]
-    status, _ = stop(command(*options), out, signal.SIGKILL)
+    status, _ = stop(command(*options), out, signal.SIGKILL, workers)
     assert status == -signal.SIGKILL
     assert not out.exists()
-    time.sleep(0.5 if workers > 1 else 0)  # workers leave with their parent; were they not to, parts would go on coming
     before = finished(out)
-    assert 2 <= len(before) < 6
-    stop(command(*options), out, signal.SIGKILL, parts=len(before) + 1)
+    assert 2 <= len(before) < 6, "workers go on without their parent"
+    stop(command(*options), out, signal.SIGKILL, workers, parts=len(before) + 1)
     assert before.items() <= finished(out).items(), "finished chunks are not scored again"
     done = run(*options)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -84,13 +86,13 @@ def test_ctrl_c(corpus: Path, expected: bytes, tmp_path: Path) -> None:
 def test_ctrl_c_ends_the_workers(corpus: Path, tmp_path: Path) -> None:
     """A terminal sends the signal to the parent and to its workers."""
     out = tmp_path / "out.jsonl"
-    status, said = stop(command(corpus, "--out", out, "--processes", 2), out, signal.SIGINT, workers=True)
+    status, said = stop(
+        command(corpus, "--out", out, "--processes", 2), out, signal.SIGINT, workers=2, all_at_once=True
+    )
     assert status == 130
     assert said.decode().startswith("note: interrupted; ")
     assert b"Traceback" not in said
-    count = len(finished(out))
-    time.sleep(0.5)
-    assert len(finished(out)) == count
+    assert len(finished(out)) < 6
 
 
 def test_other_settings_are_refused(corpus: Path, tmp_path: Path) -> None:
@@ -118,6 +120,7 @@ def test_standard_input_must_be_the_same(corpus: Path, tmp_path: Path) -> None:
         process.stdin.write(data)
         process.stdin.close()
         while len(finished(out)) < 2:
+            assert process.poll() is None
             time.sleep(0.02)
         process.kill()
 
