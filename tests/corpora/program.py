@@ -5,6 +5,7 @@ document that is scored in another chunk is seen. ``BYTELM_TEST_SECONDS`` is how
 """
 
 import os
+import signal
 import sys
 import time
 from types import ModuleType
@@ -48,6 +49,8 @@ if __name__ in ("__main__", "__mp_main__"):
     sys.modules["bytelm.loading"] = Loading("bytelm.loading")
 
 if __name__ == "__main__":
+    # A shell starts what runs in the background with SIGINT ignored; tests that send it may be run so.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     from bytelm.cli.main import main
 
     sys.exit(main())
