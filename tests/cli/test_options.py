@@ -15,7 +15,10 @@ COMMANDS = {
         "PROMPT --file --chat --messages --special --echo --json --raw "
         f"--max-bytes --seed --stop --temperature --top-k --top-p --min-p {MODEL}"
     ),
-    "score": f"FILE --json --per-byte --progress {MODEL}",
+    "score": (
+        "FILE --json --per-byte --progress --format --field --keep --skip-bad --out --out-format --overwrite "
+        f"--processes --engine --chunk-bytes {MODEL}"
+    ),
     "next": f"PROMPT --file --json -k {MODEL}",
     "demo": f"PROMPT --max-bytes -k {MODEL}",
     "audit": f"PROMPT --file --cut --every-cut --json --tolerance {NETWORK}",
@@ -39,7 +42,22 @@ DEFAULTS: dict[str, dict[str, object]] = {
         "echo": False,
         "json": False,
     },
-    "score": {"files": ["-"], "per_byte": False, "json": False, "progress": False},
+    "score": {
+        "files": ["-"],
+        "per_byte": False,
+        "json": False,
+        "progress": False,
+        "format": None,
+        "field": "text",
+        "keep": [],
+        "skip_bad": False,
+        "out": None,
+        "out_format": None,
+        "overwrite": False,
+        "processes": 1,
+        "engine": "local",
+        "chunk_bytes": 1 << 18,
+    },
     "next": {"prompt": None, "file": None, "k": 10, "json": False},
     "demo": {"max_bytes": 160, "k": 6},
     "audit": {"file": None, "cut": None, "every_cut": False, "json": False, "tolerance": 1e-4},
@@ -108,8 +126,8 @@ def test_help_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_help_does_not_wait_for_torch() -> None:
     program = (
-        "import sys; from bytelm.cli.main import main; main(['generate', '--help']); "
-        "sys.exit(bool({'torch', 'transformers', 'tokenizers'} & set(sys.modules)))"
+        "import sys; from bytelm.cli.main import main; main(['score', '--help']); "
+        "sys.exit(bool({'torch', 'transformers', 'tokenizers', 'pyarrow', 'ray'} & set(sys.modules)))"
     )
     argv = [sys.executable, "-c", f"import sys; sys.path[:0] = {[p for p in sys.path if p]!r}; {program}"]
     assert subprocess.run(argv, capture_output=True, check=False).returncode == 0

@@ -13,35 +13,49 @@ class ProgressLine:
     On a terminal the line is rewritten in place and removed at the end; elsewhere each update is a line.
     """
 
-    def __init__(self, stream: TextIO, enabled: bool, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nothing at all is written unless ``enabled``. ``clock`` gives seconds."""
+    def __init__(
+        self,
+        stream: TextIO,
+        enabled: bool,
+        clock: Callable[[], float] = time.monotonic,
+        between: float = SECONDS_BETWEEN,
+    ) -> None:
+        """Nothing at all is written unless ``enabled``. ``clock`` gives seconds; ``between`` lines pass so many."""
         self._stream = stream
         self._enabled = enabled
         self._clock = clock
         self._begun = self._shown = clock()
         self._unit = ""
+        self._between = between
         self._in_place = stream.isatty()
 
     def update(self, done: int, total: int, unit: str = "bytes") -> None:
         """Say that ``done`` of ``total`` of a unit are done; the first of another unit starts the time anew."""
-        now = self._clock()
         if self._unit and unit != self._unit:
             self._begun = self._shown
         self._unit = unit
-        if not self._enabled or now - self._shown < SECONDS_BETWEEN:
+        self.show(lambda now: progress_text(done, total, now - self._begun, unit))
+
+    def show(self, line: Callable[[float], str]) -> None:
+        """Show the line of text that ``line`` makes of the time now, unless another one was shown just now."""
+        now = self._clock()
+        if not self._enabled or now - self._shown < self._between:
             return
         self._shown = now
-        line = progress_text(done, total, now - self._begun, unit)
-        self._stream.write(f"\r\x1b[K{line}" if self._in_place else line + "\n")
+        self._stream.write(f"\r\x1b[K{line(now)}" if self._in_place else line(now) + "\n")
         self._stream.flush()
+
+    def clear(self) -> None:
+        """Leave no trace on a terminal."""
+        if self._enabled and self._in_place:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
 
     def __enter__(self) -> "ProgressLine":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._enabled and self._in_place:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+        self.clear()
 
 
 def progress_text(done: int, total: int, seconds: float, unit: str = "bytes") -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bytelm.cli.corpus import add_corpus_arguments, holds_records, run_corpus
 from bytelm.cli.inputs import STDIN, read_file
 from bytelm.cli.loaded import LoadedModel, add_model_arguments, open_model
 from bytelm.cli.outputs import finite, write_json, write_line
@@ -21,8 +22,13 @@ EXAMPLE = """\
 With --json: one object with files (file, bytes, bits_per_byte, logprob in nats, and with --per-byte the list
 logprobs) and total. null stands for minus infinity, and for the bits per byte of an empty file.
 
+Each record is a document and gives one with file, record (its index there, from 0), the fields of --keep, bytes,
+logprob, bits_per_byte, and with --per-byte logprobs. In JSON null stands for minus infinity. With --out, the same
+command goes on where it was cut off, and --processes N, torchrun or --engine ray share the work: docs/scoring.md.
+
 example:
   bytelm score setup.py README.md
+  bytelm score corpus.jsonl.gz --keep id --out scores.parquet
 """
 
 
@@ -64,11 +70,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--per-byte", action="store_true", help="the log-probability of every byte as well")
     parser.add_argument("--json", action="store_true", help="one JSON object at the end")
     parser.add_argument("--progress", action="store_true", help="show progress even if not on a terminal")
+    add_corpus_arguments(parser)
     add_model_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Score the files one after the other."""
+    """Score records, or whole files."""
+    if holds_records(arguments):
+        run_corpus(arguments)
+    else:
+        run_texts(arguments)
+
+
+def run_texts(arguments: argparse.Namespace) -> None:
+    """Score the files one after the other, each as one text."""
     texts = [(file, read_file(file)) for file in arguments.files]
     total = sum(len(text) for _, text in texts)
     if total == 0:
