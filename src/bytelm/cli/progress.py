@@ -18,15 +18,15 @@ class ProgressLine:
         stream: TextIO,
         enabled: bool,
         clock: Callable[[], float] = time.monotonic,
-        between: float = SECONDS_BETWEEN,
+        between: float | None = None,
     ) -> None:
-        """Nothing at all is written unless ``enabled``. ``clock`` gives seconds; ``between`` lines pass so many."""
+        """Nothing at all is written unless ``enabled``. ``clock`` gives seconds; ``between`` lines pass so many, 0.25 by default."""
         self._stream = stream
         self._enabled = enabled
         self._clock = clock
         self._begun = self._shown = clock()
         self._unit = ""
-        self._between = between
+        self._between = SECONDS_BETWEEN if between is None else between
         self._in_place = stream.isatty()
 
     def update(self, done: int, total: int, unit: str = "bytes") -> None:
