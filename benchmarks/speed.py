@@ -92,8 +92,11 @@ def _add_genlm(result: Json, wanted: str | None, subjects: Sequence[Subject], wo
         result["left_out"]["genlm-bytes"] = str(error)
         return
     for subject in subjects:
-        if subject.longest is not None or subject.parts is not None or subject.hardware != CPU:
-            result["left_out"][f"genlm-bytes, {subject.name}"] = "it would not fit, or not on this hardware"
+        if subject.parts is not None:
+            continue
+        if subject.longest is not None or subject.hardware != CPU:
+            why = "it is measured on the processor in float32 alone, with contexts longer than this model's"
+            result["left_out"][f"genlm-bytes, {subject.name}"] = why
             continue
         model = result["models"][subject.name]
         beside = model.get("generate", {}).get("transformers", {}).get("bytes_per_second", {}).get("median")

@@ -1,6 +1,6 @@
 """Many streams at once, beside the same prompts one after the other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from measuring.rounds import Json, Say, by_turns, ratios, summary
@@ -24,7 +24,7 @@ def measure(subject: Subject, work: Workload, say: Say) -> Json | None:
     reference = TokenLevel(subject)
     first, *rounds = _rounds(subject, work)
     reference.aim(reference.generate, first[0], work.new_bytes)
-    systems = {
+    systems: dict[str, Callable[[list[bytes]], list[bytes]]] = {
         "bytelm, batch": lambda prompts: batched.generate(prompts, max_bytes=work.new_bytes),
         "bytelm, single": lambda prompts: [single.generate(one, max_bytes=work.new_bytes) for one in prompts],
         "transformers, batch": reference.generate_batch,

@@ -74,7 +74,7 @@ def measure(python: Path, subject: Subject, work: Workload, beside: float | None
     for name, found in answer["settings"].items():
         rates = [len(bytes.fromhex(one["made"])) / one["generation_seconds"] for one in found]
         reading = [len(text) / one["reading_seconds"] for text, one in zip(prompts, found, strict=True)]
-        row = {"bytes_per_second": summary(rates), "reading_bytes_per_second": summary(reading)}
+        row: Json = {"bytes_per_second": summary(rates), "reading_bytes_per_second": summary(reading)}
         if beside is not None:
             row["ratio"] = float(f"{row['bytes_per_second']['median'] / beside:.3g}")
         result["rows"][name] = row

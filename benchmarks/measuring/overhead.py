@@ -51,7 +51,7 @@ def measure(subject: Subject, work: Workload, say: Say) -> Json | None:
     below = Stopwatch(reference.network, subject.hardware.settle)
     result: Json = {"bytes": work.overhead_bytes}
     for name, how in HOW.items():
-        run = partial(lm.stream, max_bytes=work.overhead_bytes, raw=True, **how)
+        run: Callable[[bytes], Iterator[bytes]] = partial(lm.stream, max_bytes=work.overhead_bytes, raw=True, **how)
         spend(run(first), watch, subject)
         say(f"overhead, {name}")
         spent = [spend(run(prompt), watch, subject) for prompt in prompts]

@@ -1,5 +1,6 @@
 """Plain sampling, temperature 1 and no filters, beside transformers' on tokens."""
 
+from collections.abc import Callable
 from functools import partial
 
 from measuring.generation import BASELINE, compared, count_tokens, counted, new_tokens
@@ -28,7 +29,7 @@ def measure(subject: Subject, work: Workload, say: Say) -> Json:
     draw(first)
     meter = Meter(lm.effort)
     rounds = [prompts[i : i + work.prompts] for i in range(0, len(prompts), work.prompts)]
-    systems = {BASELINE: reference.sample, SAMPLING: draw}
+    systems: dict[str, Callable[[bytes], bytes]] = {BASELINE: reference.sample, SAMPLING: draw}
     found = by_turns(systems, rounds, lambda text: say(f"sampling, {text}"), subject.hardware.settle)
     result = compared(found, BASELINE)
     tokens = new_tokens(reference, prompts, found[SAMPLING])
