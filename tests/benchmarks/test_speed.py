@@ -197,3 +197,15 @@ def test_an_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(KeyboardInterrupt):
         script.write(tmp_path / "speed.json", {"models": {}})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_run_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    import speed as script
+
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(script, "_measured", interrupted)
+    assert script.main(["--quick", "--models", "bundled", "--out", str(tmp_path / "speed.json")]) == 130
+    assert list(tmp_path.iterdir()) == []
