@@ -55,6 +55,7 @@ def measure(subject: Subject, work: Workload, say: Say) -> Json | None:
         spend(run(first), watch, subject)
         say(f"overhead, {name}")
         spent = [spend(run(prompt), watch, subject) for prompt in prompts]
+        watch.check()
         result[name] = per_byte([one for one in spent if one.made])
     torch.manual_seed(1)
     reference.plan(prompts, work.overhead_bytes)
@@ -74,7 +75,7 @@ def spend(made: Iterator[bytes], watch: Stopwatch, subject: Subject) -> Spent:
     watch.reset()
     count = sum(map(len, made))
     subject.hardware.settle()
-    return Spent(first - begun, count, time.perf_counter() - first, watch.seconds, len(watch.calls))
+    return Spent(first - begun, count, time.perf_counter() - first, watch.seconds, watch.passes)
 
 
 def per_byte(spent: list[Spent]) -> Json | None:
@@ -109,4 +110,4 @@ def whole(run: Callable[[bytes], bytes], prompt: bytes, watch: Stopwatch, subjec
     subject.hardware.settle()
     seconds = time.perf_counter() - begun
     first, *later = watch.calls
-    return Spent(first, made, seconds - first, sum(later), len(later))
+    return Spent(first, made, seconds - first, sum(later), watch.passes - 1)

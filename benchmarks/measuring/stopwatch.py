@@ -21,15 +21,19 @@ class Stopwatch:
 
     Attributes:
         calls: the seconds of each call since the last `reset`.
+        passes: how many of them were of the network or its body, and so forward passes.
+        begun: how many passes there have ever been.
     """
 
     def __init__(self, network: Any, settle: Callable[[], None] = nothing) -> None:
         self.calls: list[float] = []
+        self.passes = 0
+        self.begun = 0
         self._inside = 0
         self._settle = settle
-        parts = (network, network.base_model, network.get_output_embeddings())
-        for part in {id(part): part for part in parts}.values():
-            part.forward = self._timed(part.forward)
+        head = network.get_output_embeddings()
+        for part in (network, network.base_model, head):
+            part.forward = self._timed(part.forward, is_pass=part is not head)
 
     @property
     def seconds(self) -> float:
@@ -39,12 +43,24 @@ class Stopwatch:
     def reset(self) -> None:
         """Forget all calls (mutates)."""
         self.calls.clear()
+        self.passes = 0
 
-    def _timed(self, forward: Callable[..., Any]) -> Callable[..., Any]:
+    def check(self) -> None:
+        """Make sure that something was timed.
+
+        Raises:
+            ValueError: no pass was ever seen.
+        """
+        if not self.begun:
+            raise ValueError("no forward pass was seen: the engine must call the network, or its body, to be timed")
+
+    def _timed(self, forward: Callable[..., Any], is_pass: bool) -> Callable[..., Any]:
         @wraps(forward)
         def run(*given: Any, **named: Any) -> Any:
             if self._inside:
                 return forward(*given, **named)
+            self.passes += is_pass
+            self.begun += is_pass
             self._settle()
             begun = time.perf_counter()
             self._inside += 1

@@ -57,9 +57,18 @@ def test_the_stopwatch_times_outermost_calls_once() -> None:
     assert len(watch.calls) == 1
     network.get_output_embeddings()(network.base_model(torch.zeros(2)))
     assert len(watch.calls) == 3
+    assert watch.passes == 2
     assert 0.02 <= watch.seconds < 10
     watch.reset()
     assert watch.seconds == 0
+
+
+def test_a_stopwatch_that_timed_nothing_says_so() -> None:
+    from measuring.stopwatch import Stopwatch
+
+    watch = Stopwatch(Network())
+    with pytest.raises(ValueError, match="no forward pass was seen"):
+        watch.check()
 
 
 def test_the_stopwatch_survives_a_call_that_fails() -> None:
