@@ -91,8 +91,8 @@ def _memory(models: Mapping[str, Json]) -> Iterator[str]:
 
 
 def _spent(row: Json) -> str:
-    per = row["per_pass"]
+    inside, outside = ("" if value is None else f"{value:.0f}" for value in row["per_pass"].values())
     return (
         f"{median(row['microseconds']):>8}{median(row['inside']):>8}{median(row['outside']):>9}"
-        f"{row['passes_per_byte']:>10.3f}{per['inside']:>16.0f}{per['outside']:>9.0f}"
+        f"{row['passes_per_byte']:>10.3f}{inside:>16}{outside:>9}"
     )
