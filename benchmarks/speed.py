@@ -1,46 +1,43 @@
 """How fast bytelm is, beside transformers on the tokens of the same models, in one run on one thread.
 
-    python benchmarks/speed.py --out benchmarks/speed.json
+    python benchmarks/speed.py --out benchmarks/speed.json --genlm auto
 
 Each round gives the same prompts or text to every system by turns, and every round has others. What is timed
-begins with bytes and ends with bytes or a float: both sides read the prompt, and tokenize it.
-The table goes to standard output, progress to standard error. Rivals are quoted, not run (`measuring/rivals.py`).
+begins with bytes and ends with bytes or a float: both sides read the prompt, and tokenize it. genlm-bytes is measured
+in the same run where an environment of its own is named; other rivals are quoted, not run (`measuring/rivals.py`).
+The table goes to standard output, progress to standard error.
 """
 
 import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from measuring import rivals
+from measuring.genlm import AUTO, GenlmError, interpreter
+from measuring.hardware import CPU, DTYPES, Hardware
+from measuring.notes import NOTES
 from measuring.options import add_places, parse
 from measuring.rounds import Json
 from measuring.running import one_quiet_thread, present, saying
-from measuring.subjects import QUICK, SUBJECTS, Subject, Workload
+from measuring.subjects import ON_DEMAND, SUBJECTS, Subject
 from measuring.surroundings import load_average, surroundings
-from measuring.table import table
+from measuring.tables.table import table
+from measuring.targets import targets
+from measuring.workload import QUICK, Workload
 from measuring.writing import write
 
-NOTES = [
-    "generate: 'greedy' is bytelm's generate, the same at every tolerance and certain of no more than the best byte; "
-    "'step X' asks for the whole next-byte distribution to tolerance X at every byte, as sampling does. "
-    "transformers makes a fixed number of tokens, about as many bytes as bytelm, and is kept from "
-    "ending the text; bytelm may end it.",
-    "score, token level: the log-probability of the text's own tokens, one plain call for each window of the context, "
-    "windows half a context apart as bytelm's are. It leaves out all other segmentations and bytelm renormalises over "
-    "the canonical ones, so their bits per byte differ a little.",
-    "per_byte, per_token, per_prompt: forward passes, evaluated heads (distributions asked for), and token positions "
-    "run through the network. For generate, those of reading the prompts are taken off; the time includes them.",
-    "ratio: bytes per second over those of transformers in the same round; above 1 is faster.",
-]
+PARTS = ("generate", "sample", "batch", "overhead", "score", "prefill", "prefix", "contexts", "memory", "genlm")
+"""What can be asked for; `measuring/parts.py` does all but the last."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; the exit status."""
     options = _options(arguments)
     try:
-        result = run(options.models, options.shared, QUICK if options.quick else Workload())
+        result = run(options)
     except KeyboardInterrupt:
         print("\nspeed.py: interrupted; nothing was written", file=sys.stderr)
         return 130
@@ -53,38 +50,80 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def run(names: Sequence[str], shared: Path, work: Workload) -> Json:
-    """Measure the named models, as far as they are there.
+def run(options: argparse.Namespace) -> Json:
+    """Measure the named parts of the named models, as far as they are there.
 
     Raises:
-        FileNotFoundError: none of them is there.
+        FileNotFoundError: none of the models is there.
+        ValueError: torch cannot compute on the device.
     """
+    work = QUICK if options.quick else Workload()
+    hardware = Hardware(options.device, options.dtype)
+    hardware.check()
     left_out: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="bytelm-speed-") as scratch:
-        subjects = list(present(names, shared, Path(scratch), left_out))
+        found = present(options.models, options.shared, Path(scratch), left_out, {**SUBJECTS, **ON_DEMAND})
+        subjects = [replace(subject, hardware=hardware) for subject in found]
         if not subjects:
             raise FileNotFoundError("; ".join(left_out.values()) + "; name other --models, or --shared PATH")
         one_quiet_thread()
-        result: Json = {**surroundings(), "workload": vars(work), "notes": NOTES, "left_out": left_out}
-        result["models"] = {subject.name: _measured(subject, work) for subject in subjects}
+        result: Json = {**surroundings(), "label": options.label, "hardware": vars(hardware)}
+        result |= {"workload": vars(work), "notes": dict(NOTES), "left_out": left_out}
+        result["models"] = {one.name: _measured(one, work, options.only) for one in subjects}
+        if "genlm" in options.only:
+            _add_genlm(result, options.genlm, subjects, work, Path(scratch))
     result["machine"]["load_after"] = load_average()
-    return result | {"rivals": rivals.quoted()}
+    return result | {"targets": targets(result["models"]), "rivals": rivals.quoted()}
 
 
-def _measured(subject: Subject, work: Workload) -> Json:
-    from measuring.tasks import measure
+def _measured(subject: Subject, work: Workload, only: Sequence[str]) -> Json:
+    from measuring.parts import PARTS, measure
 
-    return saying(subject.name, lambda say: measure(subject, work, say))
+    return saying(subject.name, lambda say: measure(subject, work, [name for name in PARTS if name in only], say))
+
+
+def _add_genlm(result: Json, wanted: str | None, subjects: Sequence[Subject], work: Workload, scratch: Path) -> None:
+    """Add what genlm-bytes reaches to each model, or why it does not, to ``left_out`` (mutates ``result``)."""
+    from measuring.genlm import measure
+
+    try:
+        python = interpreter(wanted, scratch)
+    except GenlmError as error:
+        result["left_out"]["genlm-bytes"] = str(error)
+        return
+    for subject in subjects:
+        if subject.parts is not None:
+            continue
+        if subject.longest is not None or subject.hardware != CPU:
+            why = "it is measured on the processor in float32 alone, with contexts longer than this model's"
+            result["left_out"][f"genlm-bytes, {subject.name}"] = why
+            continue
+        model = result["models"][subject.name]
+        beside = model.get("generate", {}).get("transformers", {}).get("bytes_per_second", {}).get("median")
+        try:
+            found = saying(subject.name, lambda say, one=subject, rate=beside: measure(python, one, work, rate, say))
+            model["genlm"] = found
+        except GenlmError as error:
+            result["left_out"][f"genlm-bytes, {subject.name}"] = str(error)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="speed.py", description="Measure bytelm's speed beside transformers', on one thread."
     )
+    names = [*SUBJECTS, *ON_DEMAND]
+    listed = f"{', '.join(SUBJECTS)}; only where named: {', '.join(ON_DEMAND)}"
+    parser.add_argument("--models", nargs="+", metavar="NAME", choices=names, default=list(SUBJECTS), help=listed)
     parser.add_argument(
-        "--models", nargs="+", metavar="NAME", choices=list(SUBJECTS), default=list(SUBJECTS), help=", ".join(SUBJECTS)
+        "--only", nargs="+", metavar="PART", choices=PARTS, default=list(PARTS), help=f"some of: {', '.join(PARTS)}"
     )
     parser.add_argument("--quick", action="store_true", help="a few bytes of each, to see that everything works")
+    parser.add_argument(
+        "--genlm", metavar="PYTHON", help=f"the Python of an environment with genlm-bytes, or '{AUTO}' to make one"
+    )
+    parser.add_argument("--device", default=CPU.device, help="where the networks compute, as torch names it")
+    parser.add_argument("--dtype", default=CPU.dtype, choices=DTYPES, help="the numbers they compute with")
+    parser.add_argument("--label", default="", help="a word about the run, kept with its figures")
     add_places(parser)
     return parse(parser, arguments)
 

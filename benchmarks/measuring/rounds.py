@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from bytelm.engines.protocol import Effort
 
+InputT = TypeVar("InputT")
 OutputT = TypeVar("OutputT")
 
 Json = dict[str, Any]
@@ -23,10 +24,20 @@ class Rounds(Generic[OutputT]):
     outputs: list[list[OutputT]] = field(default_factory=list)
 
 
+def nothing() -> None:
+    """What there is to wait for on a processor."""
+
+
 def by_turns(
-    systems: Mapping[str, Callable[[bytes], OutputT]], rounds: Sequence[Sequence[bytes]], say: Say
+    systems: Mapping[str, Callable[[InputT], OutputT]],
+    rounds: Sequence[Sequence[InputT]],
+    say: Say,
+    settle: Callable[[], None] = nothing,
 ) -> dict[str, Rounds[OutputT]]:
-    """Every system on every input of every round; within a round input by input, and each round another one first."""
+    """Every system on every input of every round; within a round input by input, and each round another one first.
+
+    ``settle`` is called before the clock is read.
+    """
     found: dict[str, Rounds[OutputT]] = {name: Rounds() for name in systems}
     names = list(systems)
     for number, inputs in enumerate(rounds):
@@ -37,8 +48,10 @@ def by_turns(
         for data in inputs:
             for name in names[first:] + names[:first]:
                 say(f"round {number + 1} of {len(rounds)}, {name}")
+                settle()
                 begun = time.perf_counter()
                 output = systems[name](data)
+                settle()
                 found[name].seconds[-1] += time.perf_counter() - begun
                 found[name].outputs[-1].append(output)
     return found

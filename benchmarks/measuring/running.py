@@ -1,18 +1,24 @@
 """What every benchmark's script does around its measurements."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from measuring.rounds import Json, Say
-from measuring.subjects import SUBJECTS, Subject
+from measuring.subjects import SUBJECTS, Maker, Subject
 
 
-def present(names: Sequence[str], shared: Path, scratch: Path, left_out: dict[str, str]) -> Iterator[Subject]:
+def present(
+    names: Sequence[str],
+    shared: Path,
+    scratch: Path,
+    left_out: dict[str, str],
+    makers: Mapping[str, Maker] = SUBJECTS,
+) -> Iterator[Subject]:
     """The models that are there; the others are named in ``left_out`` (mutates it)."""
     for name in dict.fromkeys(names):
         try:
-            yield SUBJECTS[name](shared, scratch)
+            yield makers[name](shared, scratch)
         except FileNotFoundError as error:
             left_out[name] = str(error)
 

@@ -1,14 +1,19 @@
-"""What is measured: the models, the texts to measure them on, and how much of both."""
+"""What is measured: the models, and the texts to measure them on."""
 
 import json
 import shutil
 import sysconfig
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
-from bytelm.loading import resolve
+from bytelm.covers.model import TokenizedLM
+from bytelm.loading import load, resolve
+from measuring.hardware import CPU, Hardware
+from measuring.rounds import Json
+from measuring.workload import Workload
 
 BODY = "data/models/pycode-bpe4k"
 """The shape of the random model, below the shared folder."""
@@ -18,6 +23,11 @@ BODY_TOKENIZER = "data/tokenizers/gpt2"
 BODY_SEED = 0
 
 EXAMPLES = "data/corpora/code/pytorch_examples.py.txt"
+PYCODE = "pycode-bpe4k"
+GPT2 = "gpt2-random"
+
+LLAMA_TOKENIZER = "data/tokenizers/llama3"
+
 STORIES = "data/corpora/tinystories/tinystories_1000.json"
 WINE = "data/corpora/wine_reviews_sample.txt"
 
@@ -30,31 +40,6 @@ class Corpus(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Workload:
-    """How much is run of each kind of work.
-
-    Attributes:
-        repeats: how often everything is measured, on other prompts and texts each time.
-        prompts: how many prompts each repeat of the generation has.
-        prompt_bytes: how long a prompt is.
-        new_bytes: how much is generated behind it.
-        prefill_bytes: how long the prompt is whose reading is measured.
-        score_bytes: how long the text is that each repeat scores.
-    """
-
-    repeats: int = 5
-    prompts: int = 2
-    prompt_bytes: int = 85
-    new_bytes: int = 128
-    prefill_bytes: int = 85
-    score_bytes: int = 4096
-
-
-QUICK = Workload(repeats=2, prompts=1, new_bytes=16, score_bytes=256)
-"""Enough to see that everything works; the figures mean nothing."""
-
-
-@dataclass(frozen=True)
 class Subject:
     """One model to measure.
 
@@ -63,7 +48,11 @@ class Subject:
         about: what it is.
         path: its directory.
         corpus: the text its prompts and its scored texts are cut from.
-        longest: the most bytes for a prompt and what is generated behind it, where its context is short.
+        longest: the most bytes for a prompt and what is generated behind it, where its context is very short; such a
+            model is measured in nothing that takes long texts or many streams.
+        parts: which parts of the benchmark measure it; ``None`` for all.
+        long_texts: whether it scores long documents, too.
+        hardware: where it computes.
     """
 
     name: str
@@ -71,14 +60,20 @@ class Subject:
     path: Path
     corpus: Corpus
     longest: int | None = None
+    parts: tuple[str, ...] | None = None
+    long_texts: bool = False
+    hardware: Hardware = CPU
 
     def fitted(self, work: Workload) -> Workload:
         """The workload with prompts and continuations that the context holds as tokens."""
         if self.longest is None or work.prompt_bytes + work.new_bytes <= self.longest:
             return work
         prompt = min(work.prompt_bytes, self.longest // 3)
-        shorter = {"prompt_bytes": prompt, "new_bytes": min(work.new_bytes, self.longest - prompt)}
-        return Workload(**{**vars(work), **shorter})
+        return replace(work, prompt_bytes=prompt, new_bytes=min(work.new_bytes, self.longest - prompt))
+
+    def load(self, tolerance: float) -> TokenizedLM:
+        """The byte model, loaded anew: nothing that it keeps is shared with another one."""
+        return load(self.path, tolerance=tolerance, device=self.hardware.device, dtype=self.hardware.dtype)
 
 
 def bundled(shared: Path, scratch: Path) -> Subject:
@@ -89,7 +84,7 @@ def bundled(shared: Path, scratch: Path) -> Subject:
 def pycode(shared: Path, scratch: Path) -> Subject:
     """The larger code model beside the repository."""
     path = _present(shared / BODY)
-    return Subject("pycode-bpe4k", "Llama trained on Python code, byte-level BPE", path, code(shared))
+    return Subject(PYCODE, "Llama trained on Python code, byte-level BPE", path, code(shared), long_texts=True)
 
 
 def stories(shared: Path, scratch: Path) -> Subject:
@@ -108,20 +103,47 @@ def wine(shared: Path, scratch: Path) -> Subject:
 
 def random_body(shared: Path, scratch: Path) -> Subject:
     """The larger code model's shape under the GPT-2 tokenizer, with random weights, made in ``scratch``."""
-    path = scratch / "gpt2-random"
-    _make_random(_present(shared / BODY), _present(shared / BODY_TOKENIZER), path)
+    path = _random(scratch / GPT2, shared, BODY_TOKENIZER, _body(shared))
     about = f"random Llama of pycode-bpe4k's shape (seed {BODY_SEED}), GPT-2 tokenizer"
-    return Subject("gpt2-random", about, path, code(shared))
+    return Subject(GPT2, about, path, code(shared), long_texts=True)
 
 
-SUBJECTS: dict[str, Callable[[Path, Path], Subject]] = {
-    "bundled": bundled,
-    "pycode-bpe4k": pycode,
-    "gpt2-random": random_body,
-    "stories260K": stories,
-    "smollgpt-wine": wine,
-}
-"""How each model is found or made, given the shared folder and a scratch folder."""
+def long_body(shared: Path, scratch: Path) -> Subject:
+    """The same, for texts of 8192 tokens: what long contexts cost is measured on it, and nothing else."""
+    path = _random(scratch / "gpt2-random-8k", shared, BODY_TOKENIZER, _body(shared, max_position_embeddings=8192))
+    about = "the random Llama with the GPT-2 tokenizer, of a context of 8192 tokens"
+    return Subject("gpt2-random-8k", about, path, code(shared), parts=("contexts",))
+
+
+def llama_1b(shared: Path, scratch: Path) -> Subject:
+    """The shape of a Llama of 1.2 billion parameters under the Llama 3 tokenizer, with random weights."""
+    path = _random(scratch / "llama-1b-random", shared, LLAMA_TOKENIZER, _llama(2048, 16, 32, 8), "bfloat16")
+    about = f"random Llama of 1.2 billion parameters (seed {BODY_SEED}), Llama 3 tokenizer"
+    return Subject("llama-1b-random", about, path, code(shared), long_texts=True)
+
+
+def llama_tiny(shared: Path, scratch: Path) -> Subject:
+    """The same code path in a hundredth of the size."""
+    path = _random(scratch / "llama-tiny-random", shared, LLAMA_TOKENIZER, _llama(64, 2, 4, 2))
+    return Subject("llama-tiny-random", "random Llama, tiny, Llama 3 tokenizer", path, code(shared))
+
+
+Maker = Callable[[Path, Path], Subject]
+"""Finds or makes a model, given the shared folder and a scratch folder."""
+
+SUBJECTS: Mapping[str, Maker] = MappingProxyType(
+    {
+        "bundled": bundled,
+        PYCODE: pycode,
+        GPT2: random_body,
+        "stories260K": stories,
+        "smollgpt-wine": wine,
+        "gpt2-random-8k": long_body,
+    }
+)
+
+ON_DEMAND: Mapping[str, Maker] = MappingProxyType({"llama-1b-random": llama_1b, "llama-tiny-random": llama_tiny})
+"""What is measured only where it is named."""
 
 
 def code(shared: Path) -> Corpus:
@@ -147,18 +169,46 @@ def _present(path: Path) -> Path:
     return path
 
 
-def _make_random(shape: Path, tokenizer: Path, path: Path) -> None:
+def _body(shared: Path, **changed: int) -> Json:
+    """The configuration of the larger code model, with some entries changed."""
+    config: Json = json.loads((_present(shared / BODY) / "config.json").read_text("utf-8"))
+    return config | changed
+
+
+def _llama(width: int, layers: int, heads: int, shared_heads: int) -> Json:
+    """The configuration of a Llama 3 of the given shape."""
+    return {
+        "model_type": "llama",
+        "hidden_size": width,
+        "intermediate_size": 4 * width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": shared_heads,
+        "head_dim": width // heads,
+        "max_position_embeddings": 8192,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 500000.0},
+        "tie_word_embeddings": True,
+    }
+
+
+def _random(path: Path, shared: Path, tokenizer: str, config: Json, dtype: str = "float32") -> Path:
+    """A model of a configuration with random weights, under a tokenizer of the shared folder, made in ``path``."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.utils import logging
 
-    entries = json.loads((tokenizer / "tokenizer.json").read_text("utf-8"))
-    config = AutoConfig.from_pretrained(shape)
-    config.vocab_size = len(entries["model"]["vocab"])
-    config.bos_token_id = config.eos_token_id = config.vocab_size - 1
-    config.dtype = "float32"
+    folder = _present(shared / tokenizer)
+    entries = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    ids = [*entries["model"]["vocab"].values(), *(token["id"] for token in entries["added_tokens"])]
+    size = max(ids) + 1
+    named = {token["content"]: token["id"] for token in entries["added_tokens"]}
+    end = named.get("<|end_of_text|>", size - 1)
+    begin = named.get("<|begin_of_text|>", end)
+    whole = config | {"vocab_size": size, "bos_token_id": begin, "eos_token_id": end, "dtype": dtype}
     torch.manual_seed(BODY_SEED)
     logging.disable_progress_bar()
-    AutoModelForCausalLM.from_config(config).save_pretrained(path)
+    made = AutoConfig.for_model(whole.pop("model_type"), **whole)
+    AutoModelForCausalLM.from_config(made, dtype=getattr(torch, dtype)).save_pretrained(path)
     for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copyfile(tokenizer / name, path / name)
+        shutil.copyfile(folder / name, path / name)
+    return path
