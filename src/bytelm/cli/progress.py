@@ -20,7 +20,7 @@ class ProgressLine:
         clock: Callable[[], float] = time.monotonic,
         between: float | None = None,
     ) -> None:
-        """Nothing at all is written unless ``enabled``. ``clock`` gives seconds; ``between`` lines pass so many, 0.25 by default."""
+        """Nothing at all is written unless ``enabled``. ``clock`` gives seconds; so many pass ``between`` two lines."""
         self._stream = stream
         self._enabled = enabled
         self._clock = clock

@@ -8,22 +8,31 @@ in any order, at any pace, and left at any time.
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
+from typing import Any
 
-from bytelm.covers.masses import Masses
 from bytelm.covers.weighing import Weigher
 from bytelm.tokens.lattice import TextHead
 
 
 @dataclass(frozen=True)
 class Ask:
-    """The heads that a course must know about to go on, parents first."""
+    """The heads that a course must know about to go on, parents first.
+
+    Attributes:
+        heads: the heads.
+        bare: whether it wants their logits as they are, ``(1, ids)`` each, and not what the rule makes of them.
+    """
 
     heads: Sequence[TextHead]
+    bare: bool = False
 
 
-Course = Generator[Ask | Sequence[int], list[Masses], None]
-"""Yields symbols, 0 to 256, some at a time, or asks, and is sent the answers in the order of the heads."""
+Answers = list[Any]
+"""`Masses` or, to a bare question, logits, in the order of the heads."""
+
+Course = Generator[Ask | Sequence[int], Answers, None]
+"""Yields symbols, 0 to 256, some at a time, or asks, and is sent the answers."""
 
 
 Begin = Callable[[], Course]
@@ -40,7 +49,7 @@ class _Runner:
         self._course = course
         self._follow(None)
 
-    def answer(self, answers: list[Masses]) -> None:
+    def answer(self, answers: Answers) -> None:
         """Lets the course go on up to its next question (mutates)."""
         self.asks = None
         self._follow(answers)
@@ -50,7 +59,7 @@ class _Runner:
         self.ended, self.asks = True, None
         self._course.close()
 
-    def _follow(self, answers: list[Masses] | None) -> None:
+    def _follow(self, answers: Answers | None) -> None:
         try:
             step = next(self._course) if answers is None else self._course.send(answers)
             while not isinstance(step, Ask):
@@ -90,11 +99,26 @@ class _Shared:
 
     def _ask(self) -> None:
         """One round of questions: those of all courses that have no symbols left to be read."""
-        asking = [(one, one.asks.heads) for one in self._runners if one.asks is not None and not one.made]
-        answers = self._weigher.evaluate([head for _, heads in asking for head in heads])
-        found = [list(islice(answers, len(heads))) for _, heads in asking]
+        asking = [(one, one.asks) for one in self._runners if one.asks is not None and not one.made]
+        answers = self._answers([(head, ask.bare) for _, ask in asking for head in ask.heads])
+        found = [list(islice(answers, len(ask.heads))) for _, ask in asking]
         for (one, _), some in zip(asking, found, strict=True):
             one.answer(some)
+
+    def _answers(self, wanted: Sequence[tuple[TextHead, bool]]) -> Iterator[Any]:
+        done = 0
+        for logits in self._weigher.model.logits([head for head, _ in wanted]):
+            some = wanted[done : done + len(logits)]
+            done += len(some)
+            first = 0
+            for bare, run in groupby(some, key=lambda one: one[1]):
+                heads = [head for head, _ in run]
+                rows = logits[first : first + len(heads)]
+                first += len(heads)
+                if bare:
+                    yield from (rows[row : row + 1] for row in range(len(heads)))
+                else:
+                    yield from self._weigher.restricted(heads, rows)
 
 
 def together(weigher: Weigher, courses: Sequence[Begin]) -> list[Iterator[int]]:

@@ -7,18 +7,22 @@ Where temperature or a filter changes the distribution of a symbol, all of it mu
 """
 
 from collections.abc import Generator
-from math import exp
+from math import exp, inf
 
 import numpy as np
 
-from bytelm.covers.courses import Ask, Course
-from bytelm.covers.masses import Masses
-from bytelm.covers.settling import Settling, begin_anywhere
+from bytelm.covers.courses import Answers, Ask, Course
+from bytelm.covers.masses import drawing
+from bytelm.covers.settling import Settling, begin_anywhere, impossible
 from bytelm.covers.state import CoverState
 from bytelm.covers.weighing import Weigher
 from bytelm.decoding.sampling import Sampling, choose
+from bytelm.engines.protocol import Logits
 from bytelm.protocol import END
 from bytelm.tokens.lattice import Cursor, Lattice, TextHead
+
+TRIES = 16
+"""How many draws of a token may be thrown away before what may follow is looked at as a whole."""
 
 
 def drawn_course(weigher: Weigher, tolerance: float, lattice: Lattice, rng: np.random.Generator) -> Course:
@@ -28,26 +32,52 @@ def drawn_course(weigher: Weigher, tolerance: float, lattice: Lattice, rng: np.r
         weigher: the token model and the rule.
         tolerance: how much of the covers of the text may be left out, as a fraction.
         lattice: of the text.
-        rng: two numbers are drawn for the first token, one for each other.
+        rng: where the draws come from.
     """
     work = Settling(weigher, lattice, begin_anywhere(lattice))
     while heads := work.needed(tolerance):
         work.learn(heads, (yield Ask(heads)))
     cursor = _drawn_cover(work, lattice, rng.random())
     masses, depth = work.evaluated[cursor.head].masses, lattice.end - cursor.head.end
-    vocabulary, head, low, high = weigher.rule.vocabulary, *cursor
-    while True:
-        end = masses.end if depth == 0 else 0.0
-        tokens = masses.of(low, high)
-        share = rng.random() * (tokens + end)
-        if share >= tokens:
-            yield (END,)
-            return
-        index = masses.drawn(low, high, share / tokens)
-        yield vocabulary.words[index][depth:]
-        head = _follow(weigher, head, int(vocabulary.order[index]))
-        (masses,) = yield Ask((head,))
-        low, high, depth = 0, vocabulary.size, 0
+    end = masses.end if depth == 0 else 0.0
+    tokens = masses.of(cursor.low, cursor.high)
+    share = rng.random() * (tokens + end)
+    if share >= tokens:
+        yield (END,)
+        return
+    vocabulary = weigher.rule.vocabulary
+    index = masses.drawn(cursor.low, cursor.high, share / tokens)
+    yield vocabulary.words[index][depth:]
+    head: TextHead | None = _follow(weigher, cursor.head, int(vocabulary.order[index]))
+    while head is not None:
+        (logits,) = yield Ask((head,), bare=True)
+        head = _drawn_token(weigher, head, logits, rng)
+        yield (END,) if head is None else vocabulary.token_bytes[head.token]
+
+
+def _drawn_token(weigher: Weigher, head: TextHead, logits: Logits, rng: np.random.Generator) -> TextHead | None:
+    """The head with one more token, drawn from what may follow; ``None`` for the end of the text.
+
+    A draw from all tokens that is thrown away until it may follow is a draw from those that may; and nearly all that a
+    trained model draws may. So the mask of what may follow is not made, but where many draws are thrown away.
+    """
+    rule, ends = weigher.rule, weigher.end_tokens
+    draw = drawing(logits)
+    for _ in range(TRIES):
+        token = draw(rng.random())
+        if token in ends:
+            if rule.may_end(head.context):
+                return None
+        elif token < len(rule.vocabulary.index) and rule.vocabulary.index[token] >= 0:
+            context = rule.advance(head.context, token)
+            if context is not None:
+                return TextHead(head, token, context, head.end + len(rule.vocabulary.token_bytes[token]))
+    (masses,) = weigher.restricted((head,), logits)
+    share = rng.random()
+    if share >= 1 - masses.end:
+        return None
+    index = masses.drawn(0, rule.vocabulary.size, share / (1 - masses.end))
+    return _follow(weigher, head, int(rule.vocabulary.order[index]))
 
 
 def filtered_course(state: CoverState, sampling: Sampling, rng: np.random.Generator) -> Course:
@@ -64,7 +94,7 @@ def filtered_course(state: CoverState, sampling: Sampling, rng: np.random.Genera
         state = yield from settled(state.unsettled(bytes((symbol,))))
 
 
-def settled(state: CoverState) -> Generator[Ask, list[Masses], CoverState]:
+def settled(state: CoverState) -> Generator[Ask, Answers, CoverState]:
     """An unsettled state with what must be known to its tolerance, as a course asks for it."""
     work = state.settling()
     while heads := work.needed(state.tolerance):
@@ -75,7 +105,9 @@ def settled(state: CoverState) -> Generator[Ask, list[Masses], CoverState]:
 def _drawn_cover(work: Settling, lattice: Lattice, share: float) -> Cursor:
     """A live cursor, by its weight."""
     logs = work.logmasses
-    scale = max(logs.values())
+    scale = max(logs.values(), default=-inf)
+    if scale == -inf:
+        raise impossible()
     heads = list(logs)
     sums = np.cumsum([exp(logs[head] - scale) for head in heads])
     place = int(np.searchsorted(sums, share * float(sums[-1]), side="right"))

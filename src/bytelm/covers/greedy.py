@@ -16,10 +16,10 @@ from math import exp, inf, log
 
 import numpy as np
 
-from bytelm.covers.courses import Ask, Course
+from bytelm.covers.courses import Answers, Ask, Course
 from bytelm.covers.guessing import Repeats
 from bytelm.covers.masses import Masses
-from bytelm.covers.settling import Settling, begin_anywhere
+from bytelm.covers.settling import Settling, begin_anywhere, impossible
 from bytelm.covers.weighing import Weigher
 from bytelm.protocol import END, SYMBOLS
 from bytelm.tokens.lattice import Lattice, TextHead, advance_lattice
@@ -127,7 +127,7 @@ class _Path:
         return deepest, others
 
 
-def _certain(rule: Rule, work: Settling, path: _Path, guessed: int) -> Generator[Ask, list[Masses], bytes | None]:
+def _certain(rule: Rule, work: Settling, path: _Path, guessed: int) -> Generator[Ask, Answers, bytes | None]:
     """The next bytes, as soon as they are certain; ``None`` for the end of the text."""
     for tolerance in FINER:
         while True:
@@ -150,7 +150,7 @@ def _best(rule: Rule, work: Settling, lattice: Lattice, last: bool) -> bytes | N
     heaviest = max(masses, key=masses.__getitem__, default=None)
     if heaviest is None or masses[heaviest] == -inf:
         if last:
-            raise FloatingPointError("the token model gives the bytes so far probability zero")
+            raise impossible()
         return None
     scale = masses[heaviest]
     pending = exp(min(700.0, work.logpending - scale))
@@ -177,7 +177,7 @@ def _best(rule: Rule, work: Settling, lattice: Lattice, last: bool) -> bytes | N
 
 def _ask(
     rule: Rule, work: Settling, path: _Path, heads: Sequence[TextHead], guessed: int
-) -> Generator[Ask, list[Masses], None]:
+) -> Generator[Ask, Answers, None]:
     """Asks about heads, and about those along a guess, unless all are answered already."""
     missing = [head for head in heads if head not in path.answers]
     if missing:

@@ -7,7 +7,7 @@ a prompt is read without the distributions inside it; its own probability costs 
 from functools import cached_property
 from math import fsum, inf
 
-from bytelm.covers.settling import Weights, logknown, settle
+from bytelm.covers.settling import Weights, impossible, logknown, settle
 from bytelm.covers.weighing import Weigher, log
 from bytelm.heads import Head
 from bytelm.tokens.lattice import TextHead, begin_lattice, read_lattice
@@ -54,7 +54,7 @@ class Lead:
         weighed = zip(self._weigher.evaluate(path[:-1]), places, strict=True)
         total = fsum(log(masses.of(place, place + 1)) for masses, place in weighed)
         if total == -inf:
-            raise FloatingPointError("the token model gives the bytes so far probability zero")
+            raise impossible()
         return total - prefix_logprob(self._weigher, self._prefix, self._root)
 
 

@@ -1,12 +1,13 @@
 """What a token model's answer comes to once it is restricted to what may follow: probabilities of ranges of tokens.
 
-Logits are turned into *scaled* masses, in the precision that they came in: ``exp(logit - the highest one)`` times a
-constant, 0 where the rule forbids the token, and their sum. The constant lets float32 hold what is 147 nats below the
-highest logit; where everything allowed is further down than that, the row is done again in float64 from its own best.
+Logits are turned into *scaled* masses, in the precision that they came in: ``exp(logit - the highest one)``, 0 where
+the rule forbids the token, and their sum. In float32 that is right to 1e-7 near the highest logit, and to 3e-8 more for
+every nat further down. Rows that have a logit too far down for float32, or whose allowed tokens together are far down,
+are done in float64, from the best of what is allowed.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,10 +20,10 @@ from bytelm.tokens.vocabulary import Vocabulary
 if TYPE_CHECKING:
     import torch
 
-RAISED = 60.0
-"""Scaled masses are ``exp`` of this at the highest logit: 50,000 times that is far from overflow."""
+DEEPEST = 80.0
+"""How many nats below the highest logit float32 holds all digits of a mass."""
 
-FADED = 1e-20
+FADED = 1e-3
 """Where the masses of a row come to less than this, they have lost digits."""
 
 _BLOCK = 512
@@ -79,11 +80,11 @@ class HostMasses(Masses):
 
     __slots__ = ("_scaled", "_tokens", "_total", "end")
 
-    def __init__(self, scaled: NDArray[Any], end: float, total: float) -> None:
-        """``scaled`` is float32 or float64 ``(size,)``; ``end`` is scaled likewise, and ``total`` is all of them."""
+    def __init__(self, scaled: NDArray[Any], tokens: float, end: float) -> None:
+        """``scaled`` is float32 or float64 ``(size,)`` and ``tokens`` its sum; ``end`` is scaled likewise."""
         self._scaled = scaled
-        self._total = total if total > 0 else np.inf
-        self._tokens = (total - end) / self._total
+        self._total = tokens + end if tokens + end > 0 else np.inf
+        self._tokens = tokens / self._total
         self.end = end / self._total
 
     def of(self, low: int, high: int) -> float:
@@ -101,7 +102,7 @@ class HostMasses(Masses):
         return self._scaled / np.float64(self._total)
 
     def drawn(self, low: int, high: int, share: float) -> int:
-        return low + _drawn(self._scaled[low:high], share)
+        return low + _Drawn(self._scaled[low:high]).at(share)
 
 
 class DeviceMasses(Masses):
@@ -140,7 +141,7 @@ class DeviceMasses(Masses):
 
     def drawn(self, low: int, high: int, share: float) -> int:
         if self._low <= low and high <= self._high:
-            return low + _drawn(self.fetch(low, high), share)
+            return low + _Drawn(self.fetch(low, high)).at(share)
         sums = self._scaled[low:high].double().cumsum(0)
         return low + int((sums <= share * float(sums[-1])).sum())
 
@@ -152,15 +153,35 @@ class DeviceMasses(Masses):
         return self._near[low - self._low : high - self._low]
 
 
-def _drawn(scaled: NDArray[Any], share: float) -> int:
-    """The place at which the cumulative sum exceeds a share of all; by blocks, as a long cumulative sum is slow."""
-    blocks = np.cumsum(np.add.reduceat(scaled, np.arange(0, len(scaled), _BLOCK), dtype=np.float64))
-    target = share * float(blocks[-1])
-    block = int(np.searchsorted(blocks, target, side="right"))
-    within = scaled[block * _BLOCK : (block + 1) * _BLOCK]
-    rest = target - (float(blocks[block - 1]) if block else 0.0)
-    place = int(np.searchsorted(np.cumsum(within, dtype=np.float64), rest, side="right"))
-    return block * _BLOCK + (place if place < len(within) and within[place] > 0 else int(np.flatnonzero(within)[-1]))
+def drawing(logits: Logits) -> Callable[[float], int]:
+    """Draws from one row of logits, ``(1, ids)``: the id at which the cumulative probability exceeds a share in [0, 1).
+
+    Raises:
+        FloatingPointError: the logits hold NaN or infinity.
+    """
+    row = (logits if isinstance(logits, np.ndarray) else logits.float().cpu().numpy())[0]
+    highest = row.max()
+    if not np.isfinite(highest):
+        raise no_distribution()
+    return _Drawn(np.exp(row - highest)).at
+
+
+class _Drawn:
+    """Draws by cumulative sums, of blocks first: one sum over everything is slow."""
+
+    def __init__(self, scaled: NDArray[Any]) -> None:
+        self._scaled = scaled
+        self._blocks = np.cumsum(np.add.reduceat(scaled, np.arange(0, len(scaled), _BLOCK), dtype=np.float64))
+
+    def at(self, share: float) -> int:
+        """The place at which the cumulative sum exceeds a share of all, in [0, 1)."""
+        target = share * float(self._blocks[-1])
+        block = min(int(np.searchsorted(self._blocks, target, side="right")), len(self._blocks) - 1)
+        within = self._scaled[block * _BLOCK : (block + 1) * _BLOCK]
+        rest = target - (float(self._blocks[block - 1]) if block else 0.0)
+        place = int(np.searchsorted(np.cumsum(within, dtype=np.float64), rest, side="right"))
+        found = place if place < len(within) and within[place] > 0 else int(np.flatnonzero(within)[-1])
+        return block * _BLOCK + found
 
 
 class Restriction:
@@ -196,18 +217,19 @@ class Restriction:
         highest = logits.max(axis=1, keepdims=True)
         if not np.isfinite(highest).all():
             raise no_distribution()
-        exponentials = np.exp(logits - (highest - logits.dtype.type(RAISED)))
+        deep = (highest - logits.min(axis=1, keepdims=True) > DEEPEST)[:, 0].tolist()
+        exponentials = np.exp(logits - highest)
         scaled = np.take(exponentials, self._vocabulary.order, axis=1)
         scaled *= np.stack([one.allowed for one in wanted])
         scaled[:, self._spelled_ends] = 0
         ends = exponentials[:, self._ends].sum(axis=1, dtype=np.float64).tolist()
         totals = scaled.sum(axis=1).tolist()
         for row, (one, total, end) in enumerate(zip(wanted, totals, ends, strict=True)):
-            reached = total + (end if one.ends else 0.0)
-            if np.isnan(reached):
+            end = end if one.ends else 0.0
+            if np.isnan(total + end):
                 raise no_distribution()
-            if reached > FADED:
-                yield HostMasses(scaled[row], end if one.ends else 0.0, reached)
+            if total + end > FADED and not deep[row]:
+                yield HostMasses(scaled[row], total, end)
             else:
                 yield self._slowly(logits[row].astype(np.float64), one)
 
@@ -220,7 +242,7 @@ class Restriction:
         if top == -np.inf:
             return HostMasses(np.zeros_like(scores), 0.0, 0.0)
         masses, end = np.exp(scores - top), float(np.exp(ends - top).sum())
-        return HostMasses(masses, end, float(masses.sum()) + end)
+        return HostMasses(masses, float(masses.sum()), end)
 
     def _on_device(self, logits: "torch.Tensor", wanted: Sequence[Wanted]) -> Iterator[Masses]:
         """All rows at once; only their sums by first byte leave the device."""
@@ -229,17 +251,18 @@ class Restriction:
         order, first_byte = self._placed(logits.device)
         allowed = torch.from_numpy(np.stack([one.allowed for one in wanted])).to(logits.device, non_blocking=True)
         highest = logits.amax(dim=1, keepdim=True)
-        exponentials = torch.exp(logits - (highest - RAISED))
+        exponentials = torch.exp(logits - highest)
         scaled = exponentials.index_select(1, order) * allowed
         scaled[:, self._spelled_ends] = 0
-        sums = torch.zeros((len(wanted), 257), dtype=torch.float64, device=logits.device)
+        sums = torch.zeros((len(wanted), 258), dtype=torch.float64, device=logits.device)
         sums.index_add_(1, first_byte, scaled.double())
         sums[:, 256] = exponentials[:, self._ends].double().sum(dim=1)
+        sums[:, 257] = (highest - logits.amin(dim=1, keepdim=True))[:, 0]
         for row, (one, found) in enumerate(zip(wanted, sums.cpu().numpy(), strict=True)):
-            if not np.isfinite(found).all():
+            if not np.isfinite(found[:257]).all():
                 raise no_distribution()
             end = float(found[256]) if one.ends else 0.0
-            if float(found[:256].sum()) + end > FADED:
+            if float(found[:256].sum()) + end > FADED and found[257] <= DEEPEST:
                 yield DeviceMasses(scaled[row], found[:256], end)
             else:
                 yield self._slowly(logits[row].double().cpu().numpy(), one)

@@ -20,6 +20,7 @@ import numpy as np
 
 from bytelm.covers.masses import Masses
 from bytelm.covers.opening import Opening
+from bytelm.covers.settling import impossible
 from bytelm.covers.weighing import Weigher
 from bytelm.covers.weighing import log as log_or_nothing
 from bytelm.heads import Head
@@ -208,7 +209,7 @@ class _Columns:
             FloatingPointError: the model gives some bytes probability zero.
         """
         if not (self._known > -inf).all():
-            raise FloatingPointError("the token model gives the bytes so far probability zero")
+            raise impossible()
         before, after = np.array(self._walk.before, dtype=np.int64), np.array(self._walk.after, dtype=np.int64)
         scores: FloatArray = self._known[after] - self._known[before]
         scores[~np.array(self._walk.possible, dtype=bool)] = -inf

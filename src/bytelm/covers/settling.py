@@ -202,6 +202,11 @@ def _logmass(found: Evaluation, cursor: Cursor, lattice: Lattice) -> float:
     return found.logweight + log(found.masses.of(cursor.low, cursor.high) + end)
 
 
+def impossible() -> FloatingPointError:
+    """The error that the text so far has probability zero."""
+    return FloatingPointError("the token model gives the bytes so far probability zero")
+
+
 def logsum(logs: Iterable[float]) -> float:
     """The log of the sum of numbers given by their logs."""
     rising = sorted(logs)

@@ -10,7 +10,7 @@ import numpy as np
 from bytelm.covers.beam import advance_beam, prune
 from bytelm.covers.lead import Lead
 from bytelm.covers.opening import Opening
-from bytelm.covers.settling import Settling, Weights, begin_anywhere, settle, settle_together
+from bytelm.covers.settling import Settling, Weights, begin_anywhere, impossible, settle, settle_together
 from bytelm.covers.weighing import Weigher, log
 from bytelm.decoding.ranking import top_symbols
 from bytelm.protocol import END, SYMBOLS, FloatArray, Text, as_bytes
@@ -191,7 +191,7 @@ class CoverState:
         weights = np.exp(np.array(list(pending.values())) - logscale)
         exact = float(weights[here].sum())
         if not known.sum() > 0:
-            raise FloatingPointError("the token model gives the bytes so far probability zero")
+            raise impossible()
         return NextBytes(logscale, known, exact, float(weights.sum()) - exact if not all(here) else 0.0)
 
     def _cover(self, cursor: Cursor) -> Cover:

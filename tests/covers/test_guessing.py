@@ -1,0 +1,55 @@
+"""Guesses of what comes next from what came last time."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bytelm.covers.guessing import COMPARED, LONGEST, MEMORY, SHORTEST, Repeats
+
+
+def naive(text: bytes, length: int) -> bytes:
+    """Byte by byte: the one that followed the last time that the text ended like this."""
+    guess = b""
+    for size in COMPARED:
+        places = [i for i in range(len(text) - size) if text[i : i + size] == text[-size:]]
+        if places and len(text) > size:
+            distance = len(text) - size - places[-1]
+            grown = text
+            while len(guess) < length:
+                guess += grown[-distance : len(grown) - distance + 1]
+                grown = text + guess
+            return guess
+    return b""
+
+
+@given(st.text("ab", max_size=80).map(str.encode), st.text("ab", max_size=3).map(str.encode))
+def test_guesses_follow_the_last_time(text: bytes, behind: bytes) -> None:
+    assert Repeats(text).guess(behind) == naive(text + behind, 2 * SHORTEST)
+
+
+def test_nothing_is_guessed_where_nothing_repeats() -> None:
+    assert Repeats(bytes(range(100))).guess() == b""
+    assert Repeats(b"").guess() == b""
+
+
+def test_a_period_goes_on() -> None:
+    assert Repeats(b"-" * 30).guess() == b"-" * 2 * SHORTEST
+    assert Repeats(b"abc" * 10).guess() == (b"abc" * 10)[: 2 * SHORTEST]
+
+
+def test_guesses_grow_while_they_come_true_and_shrink_when_they_fail() -> None:
+    seen = Repeats(b"x" * 40)
+    for _ in range(10 * LONGEST):
+        seen.came_true()
+    assert len(seen.guess()) == LONGEST
+    for _ in range(10):
+        seen.failed()
+    assert len(seen.guess()) == SHORTEST
+
+
+def test_memory_is_bounded() -> None:
+    seen = Repeats(b"the beginning, which is forgotten" + bytes(MEMORY))
+    for _ in range(100):
+        seen.append(b"y" * 1000)
+    assert len(seen._text) <= 2 * MEMORY + 1000
+    seen.append(b"the beginning, which is")
+    assert seen.guess() == b""
