@@ -8,9 +8,10 @@ import pytest
 
 from bytelm.engines import forest, huggingface
 from bytelm.engines.attention import TreePass
-from bytelm.engines.forest import Fork, Forest, Pass
+from bytelm.engines.forest import Forest
 from bytelm.engines.huggingface import HuggingFaceModel
 from bytelm.engines.lane import Lane
+from bytelm.engines.passes import Fork, Pass
 from bytelm.engines.protocol import TokenModel
 from bytelm.heads import Head
 from engines.tiny_networks import VOCABULARY, chain_of, largest_difference

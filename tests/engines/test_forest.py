@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from bytelm.engines import forest as forests
-from bytelm.engines.forest import BESIDE, SHARED, Forest, Part, Pass
+from bytelm.engines.forest import BESIDE, SHARED, Forest
 from bytelm.engines.lane import Lane
+from bytelm.engines.passes import Part, Pass
 from bytelm.engines.slots import NOTHING
 from bytelm.engines.windows import Windows
 from bytelm.heads import Head
@@ -274,7 +275,9 @@ def test_the_lane_that_was_forked_loses_the_branch() -> None:
     run(forest, [aside])
     run(forest, [Head(other[-1], 31)])
     lane.compact(len(BEGIN))
-    assert lane.slots.count == len(BEGIN) + 10 + BESIDE + len(BEGIN) + 3 + 1, "only what leads to the head aside is kept"
+    assert lane.slots.count == len(BEGIN) + 10 + BESIDE + len(BEGIN) + 3 + 1, (
+        "only what leads to the head aside is kept"
+    )
     part = only(run(forest, [Head(aside, 41), Head(one[-1], 21)]))
     assert part.lane is lane
     assert spelled(lane, part.first) == [*BEGIN, *aside.tokens(), 41]

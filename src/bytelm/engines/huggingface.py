@@ -2,8 +2,8 @@
 
 Heads share their beginnings, so they form a tree, and each of its nodes needs its keys and values once. Here a slot of
 a lane (`forest.py`) is a node. A pass runs every head asked for together with the ancestors that have no slot yet, of
-all lanes side by side; attention lets each position see its ancestors (`attention.py`), and its position id is its depth.
-The slots of heads that the garbage collector took are dropped in batches.
+all lanes side by side; attention lets each position see its ancestors (`attention.py`), and its position id is its
+depth. The slots of heads that the garbage collector took are dropped in batches.
 
 A head longer than the model's context sees a window of its tokens, as ``windows.py`` lays down: the begin tokens and a
 block of the last ones, by its depth alone, so that the distribution is a function of the head and neighbours still
@@ -23,13 +23,13 @@ import torch
 from transformers import PreTrainedModel
 
 from bytelm.engines.attention import Group, Sight, TreePass
-from bytelm.engines.forest import Forest, Pass
+from bytelm.engines.forest import Forest
 from bytelm.engines.keyvalues import KeyValues, Row
 from bytelm.engines.lane import Lane
 from bytelm.engines.masks import AttentionWindows
 from bytelm.engines.network import Network
+from bytelm.engines.passes import Pass
 from bytelm.engines.protocol import Effort, Logits, TokenModel
-from bytelm.engines.slots import IntArray
 from bytelm.engines.windows import Windows, check_ids
 from bytelm.heads import Head
 
@@ -158,7 +158,7 @@ class HuggingFaceModel(TokenModel):
             tokens += part.tokens
             positions += part.positions
         attention = None if self._masked else self._network.own_attention
-        through = TreePass(list(groups.values()), attention, within=not self._masked)
+        through = TreePass(list(groups.values()), attention, None if self._masked else self._attention)
         if not self._masked:
             return self._network.packed(tokens, positions, through, step.offsets())
         (sight,) = next(iter(groups.values())).sights

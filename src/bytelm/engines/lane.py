@@ -25,7 +25,7 @@ class Place(ref[Head]):
         return super().__new__(cls, head, _left)
 
     def __init__(self, head: Head, lane: "Lane", slot: Slot) -> None:
-        super().__init__(head, _left)
+        super().__init__(head, _left)  # type: ignore[call-arg]  # typeshed knows of no weakref.ref.__init__
         self.lane = lane
         self.slot = slot
 
@@ -141,7 +141,7 @@ class Lane:
     def compact(self, begin: int) -> IntArray:
         """Forgets the dead slots and returns the old numbers of those that stay, in their new order (mutates).
 
-        The main path comes first: so the trunk is as long as can be, and nothing beside it is in the way of what follows.
+        The main path comes first, so that the trunk is as long as can be.
 
         Args:
             begin: how many begin tokens hold the first slots; they stay.

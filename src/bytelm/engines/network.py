@@ -128,9 +128,7 @@ class Network:
         ends, which = torch.unique(lengths - 1, return_inverse=True)
         return self._logits(inputs, ends)[torch.arange(len(rows), device=self.device), which]
 
-    def continued(
-        self, rows: list[list[int]], state: State, wanted: list[int]
-    ) -> tuple[torch.Tensor, State]:
+    def continued(self, rows: list[list[int]], state: State, wanted: list[int]) -> tuple[torch.Tensor, State]:
         """Runs rows that go on from what the network remembers.
 
         Args:

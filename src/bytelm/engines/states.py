@@ -23,7 +23,9 @@ def joined(states: list[State]) -> State:
 
 def row_of(state: State, row: int) -> State:
     """A state of one row; a copy, so that nothing of the others is kept with it."""
-    return _mapped([state], lambda tensors: tensors[0][row : row + 1].clone() if tensors[0].ndim else tensors[0].clone())
+    return _mapped(
+        [state], lambda tensors: tensors[0][row : row + 1].clone() if tensors[0].ndim else tensors[0].clone()
+    )
 
 
 def signature(state: State) -> Hashable:
