@@ -184,6 +184,33 @@ def test_texts_that_are_gone_are_given_up_when_memory_is_short(monkeypatch: pyte
     assert packed.effort.tokens == tokens + 1, "a text that somebody holds is not given up for those that are gone"
 
 
+def test_few_texts_that_are_gone_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface, "IDLE_LANES", 3)
+    packed = HuggingFaceModel(llama(), [0])
+    rng = np.random.default_rng(0)
+    texts = rng.integers(VOCABULARY, size=(9, 20)).tolist()
+    for text in texts:
+        rows_of(packed, chain_of(text)[-1:])
+    assert len(packed._forest.lanes) == 3 + 1
+    tokens = packed.effort.tokens
+    rows_of(packed, chain_of(texts[-3])[-1:])
+    assert packed.effort.tokens == tokens + 1
+    rows_of(packed, chain_of(texts[2])[-1:])
+    assert packed.effort.tokens == tokens + 1 + 21
+
+
+def test_memory_is_looked_after_also_where_nothing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface, "IDLE_BYTES", 0)
+    packed = HuggingFaceModel(llama(), [0])
+    rng = np.random.default_rng(0)
+    one, other = chain(20, rng), chain(20, rng)
+    rows_of(packed, [one[-1], other[-1]])
+    del one
+    for _ in range(huggingface.SELDOM):
+        rows_of(packed, other[-1:])
+    assert len(packed._forest.lanes) == 1
+
+
 def test_texts_unused_for_longest_are_computed_again_when_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface, "HELD_BYTES", 100_000)
     model = llama()

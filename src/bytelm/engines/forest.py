@@ -111,6 +111,8 @@ class Forest:
             lane.leave(place)
             if head is not None:
                 del self._places[lane.start][head]
+        if not self._places.get(lane.start, True):
+            del self._places[lane.start]
 
     def _place(self, head: Head, start: int, planning: _Planning) -> bool:
         """Puts ``head`` and the ancestors it lacks into the pass (mutates it); whether all went in."""

@@ -42,6 +42,12 @@ COMPACT_ABOVE = 64
 IDLE_BYTES = 256 * 2**20
 """How much memory the keys and values of texts that are gone, and of windows that were left, may take."""
 
+IDLE_LANES = 64
+"""How many of those may be kept: each text that begins is compared with them."""
+
+SELDOM = 64
+"""Every how many passes memory is looked after where no lane begins."""
+
 HELD_BYTES = 4 * 2**30
 """How much memory those of all texts may take, beyond which the ones unused for longest are computed again."""
 
@@ -174,23 +180,26 @@ class HuggingFaceModel(TokenModel):
         return self._rows[lane]
 
     def _tidy(self, step: Pass) -> None:
-        """Drops dead slots where that pays, and the lanes unused for longest where memory runs short."""
+        """Drops dead slots where that pays, and now and then the lanes unused for longest where memory runs short."""
         self._passes += 1
         for lane in step.parts:
             lane.used = self._passes
             if lane.dead > COMPACT_ABOVE:
                 self._rows[lane].keep(lane.compact(len(self.windows.begin)))
-        if len(self._forest.lanes) == len(step.parts):
-            return
-        others = sorted((lane for lane in self._forest.lanes if lane.used != self._passes), key=lambda lane: lane.used)
-        idle = [lane for lane in others if lane.passed or not lane.live]
-        for lanes, limit in ((idle, IDLE_BYTES), (others, HELD_BYTES)):
-            taken = sum(self._rows[lane].bytes for lane in lanes if lane in self._rows)
-            for lane in lanes:
-                if taken <= limit:
-                    break
-                if lane in self._rows:
-                    taken -= self._rows[lane].bytes
+        if step.begun or self._passes % SELDOM == 0:
+            others = [lane for lane in self._forest.lanes if lane.used != self._passes]
+            others.sort(key=lambda lane: lane.used, reverse=True)
+            idle = [lane for lane in others if lane.passed or not lane.live]
+            self._cut(idle, IDLE_LANES, IDLE_BYTES)
+            self._cut(others, len(others), HELD_BYTES)
+
+    def _cut(self, lanes: list[Lane], most: int, limit: int) -> None:
+        """Drops all but the first of ``lanes``: at most as many as given, of as many bytes."""
+        taken = 0
+        for number, lane in enumerate(lanes):
+            if lane in self._rows:
+                taken += self._rows[lane].bytes
+                if number >= most or taken > limit:
                     self._drop(lane)
 
     def _drop(self, lane: Lane) -> None:
