@@ -145,7 +145,7 @@ def assert_says_what_the_model_says(
 
 def test_attention_in_chunks_is_not_tried_as_a_tree() -> None:
     model = llama()
-    model.config.attention_chunk_size = 64
+    model.config.attention_chunk_size = 100
     model.config.layer_types = ["full_attention", "chunked_attention"]
     with pytest.warns(UserWarning, match=r"it attends in chunks\. So"):
         assert not isinstance(token_model(model, [0]), HuggingFaceModel)

@@ -1,9 +1,9 @@
 """The lanes of an engine, and what one forward pass has to run for some heads.
 
 No network here: the caller runs the pass that `Forest.plan` describes and keeps keys and values in the order of the
-slots. A text and all that branches off it soon have one lane. A branch that goes on for long beside others gets a lane
-of its own, so that it need not look past theirs. A new text that begins like an earlier one goes on in that one's lane:
-so the lanes together are the radix tree of all texts whose keys and values are kept.
+slots. A text and all that branches off it have one lane. A branch that goes on beside far more than its own path gets
+a lane of its own, so that it need not look past the others. A new text that begins like an earlier one goes on in that
+one's lane: so the lanes together are the radix tree of all texts whose keys and values are kept.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ SHARED = 16
 """A text that begins like another one for this many tokens goes on in the other's lane."""
 
 BESIDE = 16
-"""A branch of this many tokens gets a lane of its own, if as many others live beside it."""
+"""A branch of this many tokens gets a lane of its own, if its lane is crowded; see `Lane.crowded`."""
 
 
 @dataclass(eq=False)
@@ -95,12 +95,15 @@ class Forest:
     def hold(self, step: Pass) -> None:
         """Records that the pass has run: its heads have their slots (mutates)."""
         for part in step.parts.values():
+            part.lane.company = 0
             places = self._places.setdefault(part.lane.start, WeakKeyDictionary())
             for head, slot in part.fresh:
                 before = places.get(head)
                 if before is not None:
                     before.lane.leave(before)
                 places[head] = part.lane.hold(head, slot)
+        for part, _ in step.wanted:
+            part.lane.company += 1
 
     def drop(self, lane: Lane) -> None:
         """Forgets a lane, if it was there, and all who stand in it (mutates)."""
@@ -206,6 +209,7 @@ class Forest:
             return lane, slot
         if lane.others(slot) < BESIDE:
             lane.go_on_at(slot)
+        if not lane.crowded(slot):
             return lane, slot
         places = self._places[lane.start]
         moving: list[tuple[Head, Slot]] = []

@@ -39,6 +39,9 @@ POSITIONS = 512
 COMPACT_ABOVE = 64
 """Fewer dead slots than these are not worth moving the others for."""
 
+COMPACT_SHARE = 1 / 16
+"""Nor are fewer than this share of all slots."""
+
 IDLE_BYTES = 256 * 2**20
 """How much memory the keys and values of texts that are gone, and of windows that were left, may take."""
 
@@ -184,7 +187,7 @@ class HuggingFaceModel(TokenModel):
         self._passes += 1
         for lane in step.parts:
             lane.used = self._passes
-            if lane.dead > COMPACT_ABOVE:
+            if lane.dead > max(COMPACT_ABOVE, COMPACT_SHARE * lane.slots.count):
                 self._rows[lane].keep(lane.compact(len(self.windows.begin)))
         if step.begun or self._passes % SELDOM == 0:
             others = [lane for lane in self._forest.lanes if lane.used != self._passes]

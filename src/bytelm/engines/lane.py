@@ -7,6 +7,9 @@ import numpy as np
 from bytelm.engines.slots import NOTHING, IntArray, Slot, Slots
 from bytelm.heads import Head
 
+TOGETHER = 8
+"""Beyond this many heads in a pass, attention is no longer paid for by what it reads, but by what it computes."""
+
 
 class Place(ref[Head]):
     """Where a head's keys and values are: a weak reference to the head, so a place outlives none.
@@ -47,6 +50,7 @@ class Lane:
         live: how many heads have a place here.
         used: when it was used last, as the engine counts.
         passed: whether a text that stands here has gone on in a later window.
+        company: how many heads its last pass answered here.
     """
 
     def __init__(self, start: int) -> None:
@@ -55,6 +59,7 @@ class Lane:
         self.live = 0
         self.used = 0
         self.passed = False
+        self.company = 0
         self._places: list[Place] = []
         self._standing: list[int] = []
         self._occupied = 0
@@ -80,6 +85,15 @@ class Lane:
     def others(self, slot: Slot) -> int:
         """How many slots of living heads are neither ``slot`` nor above it, or a few less."""
         return max(0, self._occupied - int(self.slots.positions[slot]) - 1)
+
+    def crowded(self, slot: Slot) -> bool:
+        """Whether the path to ``slot`` were better off by itself.
+
+        Attention is paid for by the keys and values that it reads. Heads that are answered together read the whole lane
+        once; in lanes of their own each would read its path, what they share included.
+        """
+        path = int(self.slots.positions[slot]) + 1
+        return self._occupied > (1 + min(self.company, TOGETHER)) * path
 
     def add(self, parents: IntArray, positions: IntArray, tokens: IntArray) -> None:
         """Makes slots (mutates); see `Slots.add`."""

@@ -83,10 +83,11 @@ def _grow(model: TokenModel, rng: np.random.Generator, trunk: int) -> Answers:
     branches = ask(children(stem, 4) + children(stem[-1:], 2))[::2]
     ask(children(children(branches, 2), 3) + children(branches, 2))
     ask([stem[0], stem[-1], branches[0]])
-    lengths = [(stem[-1], 2 * BESIDE), (stem[-1], BESIDE), (stem[-1], BESIDE), (Head(), 3), (Head(), 3)]
+    lengths = [(stem[-1], 4 * BESIDE), (stem[-1], BESIDE), (stem[-1], BESIDE), (Head(), 3), (Head(), 3)]
     texts = [behind(head, count) for head, count in lengths]
     ask([text[-1] for text in texts])
-    ask([behind(text[-1], 1)[-1] for text in texts[1:]])
+    for some in (texts[:1], texts[1:]):
+        ask([behind(text[-1], 1)[-1] for text in some])
     return answers
 
 

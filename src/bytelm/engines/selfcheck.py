@@ -70,7 +70,7 @@ def token_model(model: PreTrainedModel, begin: Sequence[int], context: int | Non
     rows = RowsModel(model, begin, context)
     tried = _to_prove(model)
     judge = Judge(RowsModel(tried, begin, context))
-    complaint = ""
+    complaint = "attends in chunks" if _in_chunks(model) else ""
     for make in _candidates(model, begin, context):
         found = _complaint(make, tried, judge)
         if found is None:
@@ -85,12 +85,17 @@ def token_model(model: PreTrainedModel, begin: Sequence[int], context: int | Non
 
 def _candidates(model: PreTrainedModel, begin: Sequence[int], context: int | None) -> Iterator[Maker]:
     """Makers of all engines but the last, the fastest first."""
-    if "chunked_attention" not in (getattr(model.config.get_text_config(), "layer_types", None) or ()):
+    if not _in_chunks(model):
         for masked in (False, True):
             yield partial(HuggingFaceModel, begin=begin, context=context, masked=masked)
     for rows in (ROWS, 1):
         for further in (POSITIONS, 1):
             yield partial(BranchesModel, begin=begin, context=context, rows=rows, further=further)
+
+
+def _in_chunks(model: PreTrainedModel) -> bool:
+    """Whether positions see no further than their chunk: trees do not cut these, and chunks are beyond the proof."""
+    return "chunked_attention" in (getattr(model.config.get_text_config(), "layer_types", None) or ())
 
 
 def _complaint(make: Maker, tried: PreTrainedModel, judge: Judge) -> str | None:
@@ -105,10 +110,7 @@ def _complaint(make: Maker, tried: PreTrainedModel, judge: Judge) -> str | None:
 
 
 def _warn(model: PreTrainedModel, complaint: str, consequence: str) -> None:
-    suits = f"it {complaint}" if complaint else "it attends in chunks"
-    warnings.warn(
-        f"{type(model).__name__} does not suit a packed tree: {suits}. So {consequence}", UserWarning, stacklevel=3
-    )
+    warnings.warn(f"{type(model).__name__} does not suit a packed tree: it {complaint}. So {consequence}", stacklevel=3)
 
 
 def _trunk(model: PreTrainedModel) -> int:
