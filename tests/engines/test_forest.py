@@ -189,6 +189,23 @@ def test_a_text_that_begins_like_one_that_is_gone_runs_only_what_differs() -> No
     assert only(run(forest, chain_of([*range(90), 5])[-1:])).tokens == [5]
 
 
+def test_a_text_that_is_gone_is_kept_where_most_of_it_would_be_lost() -> None:
+    forest = Forest(WINDOWS)
+    first = chain_of(list(range(100)))
+    lane = only(run(forest, first)).lane
+    tokens = first[-1].tokens()
+    del first
+    step = run(forest, chain_of([*range(40), 5, 6])[-1:])
+    part = only(step)
+    (fork,) = step.forks
+    assert (fork.source, fork.lane, part.lane) == (lane, part.lane, part.lane)
+    assert part.tokens == [5, 6]
+    assert spelled(part.lane, part.first + 1) == [*BEGIN, *range(40), 5, 6]
+    assert part.lane.dead <= 1
+    assert only(run(forest, chain_of([*tokens, 7])[-1:])).tokens == [7], "the first text is still there"
+    assert len(forest.lanes) == 2
+
+
 def test_a_short_common_beginning_is_not_worth_sharing() -> None:
     forest = Forest(WINDOWS)
     tokens = list(range(SHARED - 1))

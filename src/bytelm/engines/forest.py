@@ -68,7 +68,7 @@ class Forest:
         self._places: dict[int, WeakKeyDictionary[Head, Place]] = {}
 
     def plan(self, heads: Sequence[Head], limit: int) -> Pass:
-        """The next pass towards answering ``heads``; `add` and `hold` follow, and nothing has changed before.
+        """The next pass towards answering ``heads``; `add` and `hold` follow; before, no head and slot has changed.
 
         It answers as many of the leading heads as ``limit`` positions allow, with the ancestors they lack; it may
         answer none, where the first one lacks more than ``limit``, but it always gets further. A head that has a
@@ -179,6 +179,8 @@ class Forest:
             part = planning.step.part(lane)
             for place, token in enumerate(begin):
                 part.append(token, place - 1 if place else NOTHING, place)
+        elif shared and not self._alone and not lane.live and lane not in planning.step.parts:
+            lane, shared = _taken_over(lane, shared, planning.step)
         part = planning.step.part(lane)
         before = self._standing(top, start - self._windows.stride)
         if before is not None:
@@ -225,6 +227,20 @@ class Forest:
         for node, there in moving:
             planning.stand(node, planning.step.part(forked), there)
         return forked, len(path) - 1
+
+
+def _taken_over(lane: Lane, shared: list[Slot], step: Pass) -> tuple[Lane, list[Slot]]:
+    """Where a text goes on that begins like one that is gone, and the slots it shares there.
+
+    That is the other's lane, which then loses the rest of the other text; if that is the longer part, a copy.
+    """
+    path = lane.slots.path(shared[-1])
+    if lane.slots.count <= 2 * len(path):
+        return lane, shared
+    copied = lane.fork(path, len(shared) + 1)
+    step.begun.append(copied)
+    step.forks.append(Fork(lane, copied, path))
+    return copied, list(range(len(path) - len(shared), len(path)))
 
 
 def _comes(tokens: list[int], known: int, start: int, begin: int, step: Pass) -> bool:
