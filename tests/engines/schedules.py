@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bytelm.engines import forest, huggingface
+from bytelm.engines import forest, huggingface, lane
 from bytelm.engines.attention import TreePass
-from bytelm.engines.forest import Forest, Fork, Pass
+from bytelm.engines.forest import Forest
 from bytelm.engines.huggingface import HuggingFaceModel
 from bytelm.engines.lane import Lane
+from bytelm.engines.passes import Fork, Pass
 from bytelm.engines.protocol import TokenModel
 from bytelm.heads import Head
 from engines.tiny_networks import VOCABULARY, chain_of, largest_difference
@@ -48,6 +49,7 @@ def small_limits(patch: pytest.MonkeyPatch, rng: np.random.Generator) -> None:
     patch.setattr(huggingface, "HELD_BYTES", int(rng.choice([100_000, 2**32])))
     patch.setattr(forest, "SHARED", int(rng.choice([2, 4])))
     patch.setattr(forest, "BESIDE", int(rng.choice([1, 2, 4])))
+    patch.setattr(lane, "TOGETHER", 0)
 
 
 def count_events(patch: pytest.MonkeyPatch) -> Counter[str]:
@@ -79,12 +81,12 @@ def assert_sound(model: HuggingFaceModel) -> None:
     """The engine's bookkeeping agrees with itself: every head stands where its own tokens lead."""
     held, begin = model._forest, model.windows.begin
     assert set(model._rows) == set(held.lanes)
-    for lane in held.lanes:
-        occupied = {place.slot for place in lane.places}
-        assert lane.live == len(lane.places)
-        assert lane._occupied == len(occupied)
-        assert lane.slots.count <= model._rows[lane].pool.capacity
-        assert all(held._places[lane.start].get(place()) is place for place in lane.places)
+    for one in held.lanes:
+        occupied = {place.slot for place in one.places}
+        assert one.live == len(one.places)
+        assert one._occupied == len(occupied)
+        assert one.slots.count <= model._rows[one].pool.capacity
+        assert all(held._places[one.start].get(place()) is place for place in one.places)
     for start, places in held._places.items():
         for head, place in list(places.items()):
             path = place.lane.slots.path(place.slot)

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from bytelm.engines import attention
-from bytelm.engines.attention import Group, Sight, TreePass, additive, running, tree_attention
+from bytelm.engines.attention import Group, Sight, TreePass, running, tree_attention
 from bytelm.engines.keyvalues import KeyValues, Row
+from bytelm.engines.masks import AttentionWindows, additive
 from bytelm.engines.slots import NOTHING, BoolArray, Slots
 
 QUERIES, KEYS, SIZE, VALUE_SIZE = 4, 2, 8, 6
@@ -46,7 +47,7 @@ class Trial:
         groups: dict[int, Group] = {}
         for row, sight in zip(self.rows, self.sights, strict=True):
             groups.setdefault(row.pool.capacity, Group(row.pool)).sights.append(sight)
-        step = TreePass(list(groups.values()), own, within=True)
+        step = TreePass(list(groups.values()), own, AttentionWindows({"all": window}, keyed=False))
         with torch.inference_mode(), running(step):
             step.update(self.keys, self.values, 0)
             made, weights = tree_attention(

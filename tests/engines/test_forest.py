@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from bytelm.engines import forest as forests
-from bytelm.engines.forest import BESIDE, SHARED, Forest, Part, Pass
+from bytelm.engines.forest import BESIDE, SHARED, Forest
 from bytelm.engines.lane import Lane
+from bytelm.engines.passes import Part, Pass
 from bytelm.engines.slots import NOTHING
 from bytelm.engines.windows import Windows
 from bytelm.heads import Head
@@ -13,6 +14,7 @@ from engines.tiny_networks import chain, chain_of
 
 BEGIN = (7, 8)
 WINDOWS = Windows(BEGIN, 10_000)
+CROWD = 100
 
 
 def run(forest: Forest, heads: list[Head], limit: int = 10_000) -> Pass:
@@ -187,6 +189,23 @@ def test_a_text_that_begins_like_one_that_is_gone_runs_only_what_differs() -> No
     assert only(run(forest, chain_of([*range(90), 5])[-1:])).tokens == [5]
 
 
+def test_a_text_that_is_gone_is_kept_where_most_of_it_would_be_lost() -> None:
+    forest = Forest(WINDOWS)
+    first = chain_of(list(range(100)))
+    lane = only(run(forest, first)).lane
+    tokens = first[-1].tokens()
+    del first
+    step = run(forest, chain_of([*range(40), 5, 6])[-1:])
+    part = only(step)
+    (fork,) = step.forks
+    assert (fork.source, fork.lane, part.lane) == (lane, part.lane, part.lane)
+    assert part.tokens == [5, 6]
+    assert spelled(part.lane, part.first + 1) == [*BEGIN, *range(40), 5, 6]
+    assert part.lane.dead <= 1
+    assert only(run(forest, chain_of([*tokens, 7])[-1:])).tokens == [7], "the first text is still there"
+    assert len(forest.lanes) == 2
+
+
 def test_a_short_common_beginning_is_not_worth_sharing() -> None:
     forest = Forest(WINDOWS)
     tokens = list(range(SHARED - 1))
@@ -245,10 +264,10 @@ def test_different_texts_have_lanes_side_by_side_in_one_pass() -> None:
 
 
 def two_branches() -> tuple[Forest, Lane, list[Head], list[Head]]:
-    """Two branches of one stem, each as long as makes a crowd."""
+    """Two branches of one stem, the first so long that the second is better off by itself."""
     forest = Forest(WINDOWS)
     stem = chain_of(list(range(10)))
-    one = chain_of([20] * (BESIDE + len(BEGIN)), stem[-1])
+    one = chain_of([20] * CROWD, stem[-1])
     other = chain_of([30] * BESIDE, stem[-1])
     lane = only(run(forest, [one[-1], other[-1]])).lane
     return forest, lane, one, other
@@ -274,9 +293,7 @@ def test_the_lane_that_was_forked_loses_the_branch() -> None:
     run(forest, [aside])
     run(forest, [Head(other[-1], 31)])
     lane.compact(len(BEGIN))
-    assert lane.slots.count == len(BEGIN) + 10 + BESIDE + len(BEGIN) + 3 + 1, (
-        "only what leads to the head aside is kept"
-    )
+    assert lane.slots.count == len(BEGIN) + 10 + CROWD + 3 + 1, "only what leads to the head aside is kept"
     part = only(run(forest, [Head(aside, 41), Head(one[-1], 21)]))
     assert part.lane is lane
     assert spelled(lane, part.first) == [*BEGIN, *aside.tokens(), 41]
@@ -297,6 +314,18 @@ def test_a_branch_forks_also_where_its_lane_is_in_the_pass_already() -> None:
     assert [len(part.tokens) for part in step.parts.values()] == [1, 1]
     assert next(iter(step.parts)) is lane
     assert len(step.forks) == 1
+
+
+def test_branches_answered_together_stay_where_they_read_the_least() -> None:
+    forest = Forest(WINDOWS)
+    stem = chain_of(list(range(200)))
+    branches = [chain_of([20 + number] * 60, stem[-1]) for number in range(6)]
+    lane = only(run(forest, [branch[-1] for branch in branches])).lane
+    assert (lane.company, lane.slots.count) == (6, len(BEGIN) + 200 + 6 * 60)
+    assert not forest.plan([Head(branch[-1], 1) for branch in branches], 99).forks
+    run(forest, [Head(branches[0][-1], 1)])
+    assert lane.company == 1
+    assert len(forest.plan([Head(branch[-1], 1) for branch in branches], 99).forks) == 5
 
 
 def test_a_branch_with_nothing_beside_it_becomes_the_main_path() -> None:
@@ -359,6 +388,6 @@ def test_a_lane_that_is_dropped_leaves_nobody_standing() -> None:
     assert (forest.lanes, lane.live) == ([], 0)
     step = run(forest, [one[-1]])
     assert only(step).first == 0
-    assert step.size == len(BEGIN) + 10 + BESIDE + len(BEGIN)
+    assert step.size == len(BEGIN) + 10 + CROWD
     forest.drop(lane)
     assert len(forest.lanes) == 1

@@ -9,6 +9,7 @@ import torch
 from transformers import LlamaConfig, PreTrainedModel
 
 from bytelm.engines import huggingface
+from bytelm.engines import lane as lanes
 from bytelm.engines.huggingface import HuggingFaceModel
 from bytelm.engines.keyvalues import Row
 from bytelm.engines.lane import Lane
@@ -184,6 +185,33 @@ def test_texts_that_are_gone_are_given_up_when_memory_is_short(monkeypatch: pyte
     assert packed.effort.tokens == tokens + 1, "a text that somebody holds is not given up for those that are gone"
 
 
+def test_few_texts_that_are_gone_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface, "IDLE_LANES", 3)
+    packed = HuggingFaceModel(llama(), [0])
+    rng = np.random.default_rng(0)
+    texts = rng.integers(VOCABULARY, size=(9, 20)).tolist()
+    for text in texts:
+        rows_of(packed, chain_of(text)[-1:])
+    assert len(packed._forest.lanes) == 3 + 1
+    tokens = packed.effort.tokens
+    rows_of(packed, chain_of(texts[-3])[-1:])
+    assert packed.effort.tokens == tokens + 1
+    rows_of(packed, chain_of(texts[2])[-1:])
+    assert packed.effort.tokens == tokens + 1 + 21
+
+
+def test_memory_is_looked_after_also_where_nothing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface, "IDLE_BYTES", 0)
+    packed = HuggingFaceModel(llama(), [0])
+    rng = np.random.default_rng(0)
+    one, other = chain(20, rng), chain(20, rng)
+    rows_of(packed, [one[-1], other[-1]])
+    del one
+    for _ in range(huggingface.SELDOM):
+        rows_of(packed, other[-1:])
+    assert len(packed._forest.lanes) == 1
+
+
 def test_texts_unused_for_longest_are_computed_again_when_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface, "HELD_BYTES", 100_000)
     model = llama()
@@ -211,7 +239,8 @@ def test_an_interrupted_pass_leaves_a_working_engine(
     packed, judge = HuggingFaceModel(model, [0]), RowsModel(model, [0])
     rng = np.random.default_rng(0)
     first, second, third, fourth = (chain(40, rng) for _ in range(4))
-    branch = chain(30, rng, first[20])
+    branch = chain(30, rng, first[2])
+    monkeypatch.setattr(lanes, "TOGETHER", 0)
     rows_of(packed, [first[-1], branch[-1], second[30], fourth[-1]])
     asked = [Head(first[-1], 1), Head(branch[-1], 1), second[-1], third[-1]]
     places: list[tuple[Any, str]] = [
@@ -282,7 +311,7 @@ def test_two_streams_of_one_prompt_run_it_once_and_then_side_by_side() -> None:
         before = packed.effort.passes
         assert largest_difference(packed, judge, streams) < EXACT
         assert packed.effort.passes == before + 1, step
-    assert len(packed._forest.lanes) == 3
+    assert len(packed._forest.lanes) == 1, "together they read what they share once"
     assert_sound(packed)
 
 

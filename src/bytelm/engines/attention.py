@@ -17,6 +17,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, Cache
 
 from bytelm.engines.keyvalues import Pool
+from bytelm.engines.masks import AttentionWindows, additive
 from bytelm.engines.slots import BoolArray, IntArray
 
 NAME = "bytelm_tree"
@@ -87,20 +88,21 @@ class Group:
         return next(iter(self.pool.keys.values())).device
 
 
-class TreePass(Cache):
+class TreePass(Cache):  # type: ignore[misc]
     """One pass on its way through the network: writes keys and values, and knows what sees what.
 
     Args:
         groups: all its lanes.
         attention: the network's own attention, where it does more than plain scaled products; else ``None``.
-        within: whether attention calls back to fetch keys and values; otherwise the only lane's are handed out.
+        windows: how far back the layers look, if attention calls back to fetch keys and values; ``None`` where it does
+            not, and is handed those of the only lane.
     """
 
-    def __init__(self, groups: list[Group], attention: Attention | None, within: bool) -> None:
+    def __init__(self, groups: list[Group], attention: Attention | None, windows: AttentionWindows | None) -> None:
         super().__init__(layers=[])
         self.groups = groups
         self.attention = attention
-        self._within = within
+        self._windows = windows
         self._masks: dict[tuple[int, int | None, int, torch.dtype], torch.Tensor | None] = {}
 
     def update(
@@ -115,10 +117,10 @@ class TreePass(Cache):
                 keys[sight.row, :, old] = key_states[0, :, new]
                 values[sight.row, :, old] = value_states[0, :, new]
             else:
-                rows, slots, _, places = group.index
+                rows, slots, _numbers, places = group.index
                 keys[rows, :, slots] = key_states[0].transpose(0, 1)[places]
                 values[rows, :, slots] = value_states[0].transpose(0, 1)[places]
-        if self._within:
+        if self._windows is not None:
             return key_states, value_states
         (sight,) = self.groups[0].sights
         row, count = slice(sight.row, sight.row + 1), sight.visible.shape[1]
@@ -126,13 +128,20 @@ class TreePass(Cache):
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """How many slots the first lane has, as networks ask that place positions by it; ours are given."""
-        return self.groups[0].sights[0].visible.shape[1] - self.groups[0].sights[0].size
+        return self.groups[0].sights[0].first
 
     def attend(
         self, module: torch.nn.Module, query: torch.Tensor, window: int | None, scaling: float | None, extra: Any
     ) -> torch.Tensor:
-        """Attention of one layer: ``(1, positions, heads, size)``."""
+        """Attention of one layer: ``(1, positions, heads, size)``.
+
+        Raises:
+            RuntimeError: the layer asks for another window than its configuration, so that its own masks, unlike ours,
+                do more than the window.
+        """
         layer: int = module.layer_idx  # type: ignore[assignment]
+        if self._windows is None or self._windows.of_layer(layer) != window:
+            raise RuntimeError(f"layer {layer} asks for an attention window of {window}, its configuration does not")
         if len(self.groups) == 1 and len(self.groups[0].sights) == 1:
             return self._single(module, query, self.groups[0], self.groups[0].sights[0], layer, window, scaling, extra)
         made = query.new_empty((1, query.shape[2], query.shape[1], self.groups[0].pool.values[layer].shape[3]))
@@ -215,19 +224,6 @@ class TreePass(Cache):
                 seen[sight.row, : within.shape[0], : within.shape[1]] = within
             found = self._masks[key] = additive(seen.repeat(1, shared, 1), query.dtype, query.device)
         return found
-
-
-def additive(seen: torch.Tensor, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    """A mask ``(…, 1, queries, keys)`` to be added to scores, with heads before the last two axes.
-
-    Args:
-        seen: bool ``(queries, keys)`` or ``(rows, queries, keys)``.
-        dtype: the scores'.
-        device: the scores'.
-    """
-    look, not_to = torch.zeros((), dtype=dtype), torch.full((), torch.finfo(dtype).min, dtype=dtype)
-    mask = torch.where(seen, look, not_to)
-    return (mask[None, None] if mask.ndim == 2 else mask[:, None]).to(device)
 
 
 _RUNNING: ContextVar[TreePass] = ContextVar("the pass whose attention is asked for")

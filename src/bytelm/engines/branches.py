@@ -7,7 +7,7 @@ shape are rows of one call, without padding. Copies go with their heads, and bey
 longest.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -188,7 +188,7 @@ class BranchesModel(TokenModel):
         if (start, head) in call.wanted:
             return
         call.wanted.add((start, head))
-        places = self._kept.get(start, {})
+        places: Mapping[Head, Kept] = self._kept.get(start, {})
         kept = places.get(head)
         if kept is not None:
             kept.used = self._calls

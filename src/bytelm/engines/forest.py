@@ -1,19 +1,20 @@
 """The lanes of an engine, and what one forward pass has to run for some heads.
 
 No network here: the caller runs the pass that `Forest.plan` describes and keeps keys and values in the order of the
-slots. A text and all that branches off it soon have one lane. A branch that goes on for long beside others gets a lane
-of its own, so that it need not look past theirs. A new text that begins like an earlier one goes on in that one's lane:
-so the lanes together are the radix tree of all texts whose keys and values are kept.
+slots. A text and all that branches off it have one lane. A branch that goes on beside far more than its own path gets
+a lane of its own, so that it need not look past the others. A new text that begins like an earlier one goes on in that
+one's lane: so the lanes together are the radix tree of all texts whose keys and values are kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from bytelm.engines.lane import Lane, Place
-from bytelm.engines.slots import NOTHING, IntArray, Slot
+from bytelm.engines.passes import Fork, Part, Pass
+from bytelm.engines.slots import NOTHING, Slot
 from bytelm.engines.windows import Windows
 from bytelm.heads import Head
 
@@ -21,86 +22,7 @@ SHARED = 16
 """A text that begins like another one for this many tokens goes on in the other's lane."""
 
 BESIDE = 16
-"""A branch of this many tokens gets a lane of its own, if as many others live beside it."""
-
-
-@dataclass(eq=False)
-class Part:
-    """What a pass runs in one lane, in the order of the slots.
-
-    Attributes:
-        lane: the lane.
-        first: the slot of the first new position.
-        tokens: the token id of each position.
-        parents: the slot each position hangs on, possibly one of this part; ``NOTHING`` for the first begin token.
-        positions: the place of each in its text, from 0 at the first begin token.
-        fresh: the heads that get a slot here.
-    """
-
-    lane: Lane
-    first: Slot
-    tokens: list[int] = field(default_factory=list)
-    parents: list[Slot] = field(default_factory=list)
-    positions: list[int] = field(default_factory=list)
-    fresh: list[tuple[Head, Slot]] = field(default_factory=list)
-
-    def append(self, token: int, parent: Slot, position: int) -> Slot:
-        """Adds a position (mutates) and returns its slot."""
-        self.tokens.append(token)
-        self.parents.append(parent)
-        self.positions.append(position)
-        return self.first + len(self.tokens) - 1
-
-
-@dataclass(eq=False)
-class Fork:
-    """A lane that begins as a copy of a path of another one.
-
-    Attributes:
-        source: the other lane.
-        lane: the new lane.
-        path: the slots of ``source`` that become its first ones.
-    """
-
-    source: Lane
-    lane: Lane
-    path: IntArray
-
-
-@dataclass(eq=False)
-class Pass:
-    """New positions for the network: one part after the other.
-
-    Attributes:
-        parts: what runs in each lane.
-        wanted: for each head answered here, in the order asked, its part and its slot.
-        forks: the lanes to be copied before it runs.
-        begun: the lanes that begin with it, forks included.
-    """
-
-    parts: dict[Lane, Part] = field(default_factory=dict)
-    wanted: list[tuple[Part, Slot]] = field(default_factory=list)
-    forks: list[Fork] = field(default_factory=list)
-    begun: list[Lane] = field(default_factory=list)
-
-    @property
-    def size(self) -> int:
-        """How many positions there are, begin tokens included."""
-        return sum(len(part.tokens) for part in self.parts.values())
-
-    def part(self, lane: Lane) -> Part:
-        """The lane's part, a new one if it has none (mutates)."""
-        if lane not in self.parts:
-            self.parts[lane] = Part(lane, lane.slots.count)
-        return self.parts[lane]
-
-    def offsets(self) -> list[int]:
-        """Where in the pass each wanted position is."""
-        starts, total = {}, 0
-        for part in self.parts.values():
-            starts[part.lane] = total - part.first
-            total += len(part.tokens)
-        return [starts[part.lane] + slot for part, slot in self.wanted]
+"""A branch of this many tokens gets a lane of its own, if its lane is crowded; see `Lane.crowded`."""
 
 
 @dataclass(eq=False)
@@ -146,7 +68,7 @@ class Forest:
         self._places: dict[int, WeakKeyDictionary[Head, Place]] = {}
 
     def plan(self, heads: Sequence[Head], limit: int) -> Pass:
-        """The next pass towards answering ``heads``; `add` and `hold` follow, and nothing has changed before.
+        """The next pass towards answering ``heads``; `add` and `hold` follow; before, no head and slot has changed.
 
         It answers as many of the leading heads as ``limit`` positions allow, with the ancestors they lack; it may
         answer none, where the first one lacks more than ``limit``, but it always gets further. A head that has a
@@ -173,12 +95,15 @@ class Forest:
     def hold(self, step: Pass) -> None:
         """Records that the pass has run: its heads have their slots (mutates)."""
         for part in step.parts.values():
+            part.lane.company = 0
             places = self._places.setdefault(part.lane.start, WeakKeyDictionary())
             for head, slot in part.fresh:
                 before = places.get(head)
                 if before is not None:
                     before.lane.leave(before)
                 places[head] = part.lane.hold(head, slot)
+        for part, _ in step.wanted:
+            part.lane.company += 1
 
     def drop(self, lane: Lane) -> None:
         """Forgets a lane, if it was there, and all who stand in it (mutates)."""
@@ -189,6 +114,8 @@ class Forest:
             lane.leave(place)
             if head is not None:
                 del self._places[lane.start][head]
+        if not self._places.get(lane.start, True):
+            del self._places[lane.start]
 
     def _place(self, head: Head, start: int, planning: _Planning) -> bool:
         """Puts ``head`` and the ancestors it lacks into the pass (mutates it); whether all went in."""
@@ -221,7 +148,7 @@ class Forest:
 
     def _missing(self, head: Head, start: int, planning: _Planning) -> tuple[list[Head], Head]:
         """``head`` and those of its ancestors that have no slot, deepest first, and the ancestor they hang on."""
-        places = self._places.get(start, {})
+        places: Mapping[Head, Place] = self._places.get(start, {})
         missing: list[Head] = []
         for node in head.path():
             if node.depth <= start or (start, node) in planning.placed or node in places:
@@ -252,6 +179,8 @@ class Forest:
             part = planning.step.part(lane)
             for place, token in enumerate(begin):
                 part.append(token, place - 1 if place else NOTHING, place)
+        elif shared and not self._alone and not lane.live and lane not in planning.step.parts:
+            lane, shared = _taken_over(lane, shared, planning.step)
         part = planning.step.part(lane)
         before = self._standing(top, start - self._windows.stride)
         if before is not None:
@@ -280,8 +209,9 @@ class Forest:
         """Where what follows a head goes: into its lane, or, if that is crowded, into a copy of the path to it."""
         if self._alone or slot >= lane.slots.count or lane.beside(slot) < BESIDE:
             return lane, slot
-        if lane.others(slot) < BESIDE or lane.main_beyond(slot) < BESIDE:
+        if lane.others(slot) < BESIDE:
             lane.go_on_at(slot)
+        if not lane.crowded(slot):
             return lane, slot
         places = self._places[lane.start]
         moving: list[tuple[Head, Slot]] = []
@@ -297,6 +227,20 @@ class Forest:
         for node, there in moving:
             planning.stand(node, planning.step.part(forked), there)
         return forked, len(path) - 1
+
+
+def _taken_over(lane: Lane, shared: list[Slot], step: Pass) -> tuple[Lane, list[Slot]]:
+    """Where a text goes on that begins like one that is gone, and the slots it shares there.
+
+    That is the other's lane, which then loses the rest of the other text; if that is the longer part, a copy.
+    """
+    path = lane.slots.path(shared[-1])
+    if lane.slots.count <= 2 * len(path):
+        return lane, shared
+    copied = lane.fork(path, len(shared) + 1)
+    step.begun.append(copied)
+    step.forks.append(Fork(lane, copied, path))
+    return copied, list(range(len(path) - len(shared), len(path)))
 
 
 def _comes(tokens: list[int], known: int, start: int, begin: int, step: Pass) -> bool:

@@ -2,8 +2,8 @@
 
 Heads share their beginnings, so they form a tree, and each of its nodes needs its keys and values once. Here a slot of
 a lane (`forest.py`) is a node. A pass runs every head asked for together with the ancestors that have no slot yet, of
-all lanes side by side; attention lets each position see its ancestors (`attention.py`), and its position id is its depth.
-The slots of heads that the garbage collector took are dropped in batches.
+all lanes side by side; attention lets each position see its ancestors (`attention.py`), and its position id is its
+depth. The slots of heads that the garbage collector took are dropped in batches.
 
 A head longer than the model's context sees a window of its tokens, as ``windows.py`` lays down: the begin tokens and a
 block of the last ones, by its depth alone, so that the distribution is a function of the head and neighbours still
@@ -23,11 +23,12 @@ import torch
 from transformers import PreTrainedModel
 
 from bytelm.engines.attention import Group, Sight, TreePass
-from bytelm.engines.forest import Forest, Pass
+from bytelm.engines.forest import Forest
 from bytelm.engines.keyvalues import KeyValues, Row
 from bytelm.engines.lane import Lane
 from bytelm.engines.masks import AttentionWindows
 from bytelm.engines.network import Network
+from bytelm.engines.passes import Pass
 from bytelm.engines.protocol import Effort, Logits, TokenModel
 from bytelm.engines.windows import Windows, check_ids
 from bytelm.heads import Head
@@ -38,8 +39,17 @@ POSITIONS = 512
 COMPACT_ABOVE = 64
 """Fewer dead slots than these are not worth moving the others for."""
 
+COMPACT_SHARE = 1 / 16
+"""Nor are fewer than this share of all slots."""
+
 IDLE_BYTES = 256 * 2**20
 """How much memory the keys and values of texts that are gone, and of windows that were left, may take."""
+
+IDLE_LANES = 64
+"""How many of those may be kept: each text that begins is compared with them."""
+
+SELDOM = 64
+"""Every how many passes memory is looked after where no lane begins."""
 
 HELD_BYTES = 4 * 2**30
 """How much memory those of all texts may take, beyond which the ones unused for longest are computed again."""
@@ -157,7 +167,7 @@ class HuggingFaceModel(TokenModel):
             tokens += part.tokens
             positions += part.positions
         attention = None if self._masked else self._network.own_attention
-        through = TreePass(list(groups.values()), attention, within=not self._masked)
+        through = TreePass(list(groups.values()), attention, None if self._masked else self._attention)
         if not self._masked:
             return self._network.packed(tokens, positions, through, step.offsets())
         (sight,) = next(iter(groups.values())).sights
@@ -173,23 +183,26 @@ class HuggingFaceModel(TokenModel):
         return self._rows[lane]
 
     def _tidy(self, step: Pass) -> None:
-        """Drops dead slots where that pays, and the lanes unused for longest where memory runs short."""
+        """Drops dead slots where that pays, and now and then the lanes unused for longest where memory runs short."""
         self._passes += 1
         for lane in step.parts:
             lane.used = self._passes
-            if lane.dead > COMPACT_ABOVE:
+            if lane.dead > max(COMPACT_ABOVE, COMPACT_SHARE * lane.slots.count):
                 self._rows[lane].keep(lane.compact(len(self.windows.begin)))
-        if len(self._forest.lanes) == len(step.parts):
-            return
-        others = sorted((lane for lane in self._forest.lanes if lane.used != self._passes), key=lambda lane: lane.used)
-        idle = [lane for lane in others if lane.passed or not lane.live]
-        for lanes, limit in ((idle, IDLE_BYTES), (others, HELD_BYTES)):
-            taken = sum(self._rows[lane].bytes for lane in lanes if lane in self._rows)
-            for lane in lanes:
-                if taken <= limit:
-                    break
-                if lane in self._rows:
-                    taken -= self._rows[lane].bytes
+        if step.begun or self._passes % SELDOM == 0:
+            others = [lane for lane in self._forest.lanes if lane.used != self._passes]
+            others.sort(key=lambda lane: lane.used, reverse=True)
+            idle = [lane for lane in others if lane.passed or not lane.live]
+            self._cut(idle, IDLE_LANES, IDLE_BYTES)
+            self._cut(others, len(others), HELD_BYTES)
+
+    def _cut(self, lanes: list[Lane], most: int, limit: int) -> None:
+        """Drops all but the first of ``lanes``: at most as many as given, of as many bytes."""
+        taken = 0
+        for number, lane in enumerate(lanes):
+            if lane in self._rows:
+                taken += self._rows[lane].bytes
+                if number >= most or taken > limit:
                     self._drop(lane)
 
     def _drop(self, lane: Lane) -> None:

@@ -1,9 +1,9 @@
 """Keys and values in memory: rows of fixed capacity that are written in place.
 
-A lane of the tree has one row, in a pool of rows that are equally long. It moves to a pool of twice the capacity when it is
-full, and a pool doubles its rows when all are taken and gives up the upper ones when few are; so a pass writes its own keys and values and copies no old ones,
-but for the few passes that grow something. Rows side by side in one tensor are what lets lanes share one call of
-attention.
+A lane of the tree has one row, in a pool of rows that are equally long. It moves to a pool of twice the capacity when
+it is full. A pool doubles its rows when all are taken, and gives up the upper ones when few are. So a pass writes its
+own keys and values and copies no old ones, but for the few passes that grow something. Rows side by side in one tensor
+are what lets lanes share one call of attention.
 """
 
 from dataclasses import dataclass, field

@@ -7,6 +7,9 @@ import numpy as np
 from bytelm.engines.slots import NOTHING, IntArray, Slot, Slots
 from bytelm.heads import Head
 
+TOGETHER = 8
+"""Beyond this many heads in a pass, attention is no longer paid for by what it reads, but by what it computes."""
+
 
 class Place(ref[Head]):
     """Where a head's keys and values are: a weak reference to the head, so a place outlives none.
@@ -25,7 +28,7 @@ class Place(ref[Head]):
         return super().__new__(cls, head, _left)
 
     def __init__(self, head: Head, lane: "Lane", slot: Slot) -> None:
-        super().__init__(head, _left)
+        super().__init__(head, _left)  # type: ignore[call-arg]  # typeshed knows of no weakref.ref.__init__
         self.lane = lane
         self.slot = slot
 
@@ -47,6 +50,7 @@ class Lane:
         live: how many heads have a place here.
         used: when it was used last, as the engine counts.
         passed: whether a text that stands here has gone on in a later window.
+        company: how many heads its last pass answered here.
     """
 
     def __init__(self, start: int) -> None:
@@ -55,6 +59,7 @@ class Lane:
         self.live = 0
         self.used = 0
         self.passed = False
+        self.company = 0
         self._places: list[Place] = []
         self._standing: list[int] = []
         self._occupied = 0
@@ -77,14 +82,18 @@ class Lane:
         """How many steps a slot is away from the main path."""
         return self._beside[slot]
 
-    def main_beyond(self, slot: Slot) -> int:
-        """How many steps the main path goes on behind the place where the path to ``slot`` leaves it."""
-        positions = self.slots.positions
-        return int(positions[self._tip] - positions[slot]) + self._beside[slot]
-
     def others(self, slot: Slot) -> int:
         """How many slots of living heads are neither ``slot`` nor above it, or a few less."""
         return max(0, self._occupied - int(self.slots.positions[slot]) - 1)
+
+    def crowded(self, slot: Slot) -> bool:
+        """Whether the path to ``slot`` were better off by itself.
+
+        Attention is paid for by the keys and values that it reads. Heads that are answered together read the whole lane
+        once; in lanes of their own each would read its path, what they share included.
+        """
+        path = int(self.slots.positions[slot]) + 1
+        return self._occupied > (1 + min(self.company, TOGETHER)) * path
 
     def add(self, parents: IntArray, positions: IntArray, tokens: IntArray) -> None:
         """Makes slots (mutates); see `Slots.add`."""
@@ -146,7 +155,7 @@ class Lane:
     def compact(self, begin: int) -> IntArray:
         """Forgets the dead slots and returns the old numbers of those that stay, in their new order (mutates).
 
-        The main path comes first: so the trunk is as long as can be, and nothing beside it is in the way of what follows.
+        The main path comes first, so that the trunk is as long as can be.
 
         Args:
             begin: how many begin tokens hold the first slots; they stay.

@@ -24,10 +24,12 @@ class AttentionWindows:
     Attributes:
         by_kind: window length in positions, own position included, by the kind of layer; ``None`` for all.
         keyed: whether the network takes one mask for each kind of layer, by name.
+        layers: the kind of each layer; none where there is one kind only.
     """
 
     by_kind: dict[str, int | None]
     keyed: bool
+    layers: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, config: PretrainedConfig) -> "AttentionWindows":
@@ -37,12 +39,16 @@ class AttentionWindows:
         if kinds is None:
             return cls({"all": window}, keyed=False)
         by_kind = {kind: window if kind == "sliding_attention" else None for kind in sorted(set(kinds))}
-        return cls(by_kind, keyed="sliding_attention" in by_kind)
+        return cls(by_kind, "sliding_attention" in by_kind, tuple(kinds))
 
     @property
     def shortest(self) -> int | None:
         """The length of the shortest window; ``None`` if every layer looks all the way back."""
         return min((window for window in self.by_kind.values() if window is not None), default=None)
+
+    def of_layer(self, layer: int) -> int | None:
+        """The window of a layer; ``None`` if it looks all the way back."""
+        return self.by_kind[self.layers[layer] if self.layers else "all"]
 
     def mask(self, visible: BoolArray, positions: IntArray, dtype: torch.dtype, device: torch.device) -> Mask:
         """The mask of the last ``k`` of ``n`` positions.
@@ -55,13 +61,20 @@ class AttentionWindows:
         """
         back = positions[len(positions) - len(visible) :, np.newaxis] - positions
         masks = {
-            kind: _additive(visible if window is None else visible & (back < window), dtype, device)
+            kind: additive(torch.from_numpy(visible if window is None else visible & (back < window)), dtype, device)
             for kind, window in self.by_kind.items()
         }
         return masks if self.keyed else next(iter(masks.values()))
 
 
-def _additive(visible: BoolArray, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    seen = torch.from_numpy(visible).to(device)
-    mask = torch.zeros(seen.shape, dtype=dtype, device=device)
-    return mask.masked_fill_(~seen, torch.finfo(dtype).min)[None, None]
+def additive(seen: torch.Tensor, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """A mask ``(…, 1, queries, keys)`` to be added to scores, with heads before the last two axes.
+
+    Args:
+        seen: bool ``(queries, keys)`` or ``(rows, queries, keys)``.
+        dtype: the scores'.
+        device: the scores'.
+    """
+    look, not_to = torch.zeros((), dtype=dtype), torch.full((), torch.finfo(dtype).min, dtype=dtype)
+    mask = torch.where(seen, look, not_to)
+    return (mask[None, None] if mask.ndim == 2 else mask[:, None]).to(device)

@@ -21,6 +21,9 @@ LOGITS_BYTES = 64 * 2**20
 REMEMBERED = ("past_key_values", "cache_params", "state")
 """What architectures call that which they are given to go on from."""
 
+STORED = "_attn_implementation_internal"
+"""Where configurations store the name of the attention."""
+
 MASKLESS = ("flash", "flex", "paged", "kernels")
 """How the names of attention begin that takes no additive mask."""
 
@@ -84,13 +87,12 @@ class Network:
             "use_cache": True,
         }
         keep = self._row(wanted)[0]
-        config, usual = self.config, self.attention
-        config._attn_implementation = NAME
+        self._attend_by(NAME)
         try:
             with torch.inference_mode(), running(step):
                 return self._logits(inputs, keep)[0]
         finally:
-            config._attn_implementation = usual
+            self._attend_by(self.attention)
 
     def masked(
         self, tokens: list[int], positions: list[int], mask: Mask, step: TreePass, wanted: list[int]
@@ -150,6 +152,14 @@ class Network:
         with torch.inference_mode():
             logits, outputs = self._called(inputs, self._row(wanted)[0])
         return logits, outputs[self._remembers]
+
+    def _attend_by(self, name: str) -> None:
+        """Names the attention that the network looks up from now on."""
+        stored = vars(self.config)
+        if STORED in stored:  # the property checks, and sets, far more than a pass has time for
+            stored[STORED] = name
+        else:
+            self.config._attn_implementation = name
 
     def _row(self, numbers: list[int]) -> torch.Tensor:
         return torch.from_numpy(np.array([numbers], dtype=np.int64)).to(self.device)

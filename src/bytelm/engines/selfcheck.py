@@ -1,7 +1,14 @@
-"""The proof, at load time, that a model's packed tree is right.
+"""The choice, at load time, of the fastest engine that is right for a model.
 
-Whether an architecture honours a mask over a tree is a matter of its code, and some that do not are silently
-wrong. So no list of names is trusted: a small random tree is run both ways.
+Whether an architecture takes attention from outside, or honours a mask over a tree, or goes on rightly from a cache, is
+a matter of its code, and some that do not are silently wrong. So no list of names is trusted: a small random tree is
+run by one engine after the other, the fastest first, until one says what full passes say:
+
+1. packed trees with attention of our own, lanes side by side (`huggingface.py`);
+2. packed trees with the model's own attention, by masks, one lane a pass;
+3. branches that go on from copies of the model's own cache (`branches.py`), several rows a pass or one, several tokens
+   at once or one, as the model is right about them;
+4. every head as a text of its own (`rows.py`).
 
 Half precision hides small errors under its own noise: the right tree of small trained models was off by up
 to 0.33 nats in bfloat16 and by 2e-5 in float32, and one that lets siblings see each other by 4 to 15 nats in
@@ -10,48 +17,47 @@ tried as a copy in float32, and only large ones with the coarse tolerance.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
+from functools import partial
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from bytelm.engines.branches import POSITIONS, ROWS, BranchesModel
 from bytelm.engines.huggingface import HuggingFaceModel
 from bytelm.engines.masks import AttentionWindows
-from bytelm.engines.protocol import TokenModel
+from bytelm.engines.proof import TRUNK, Judge, prove
 from bytelm.engines.rows import RowsModel
-from bytelm.heads import Head
-from bytelm.protocol import FloatArray
 
 HALF = (torch.float16, torch.bfloat16)
-
-TRUNK = 8
-"""How long the random tree's trunk is, in tokens."""
 
 LONGEST_TRUNK = 64
 """The longest trunk that is grown to reach past an attention window."""
 
 TOLERANCE = 1e-3
-"""The largest difference of a right tree in float32, nats."""
+"""The largest difference of a right engine in float32, nats."""
 
 HALF_TOLERANCE = 1.0
-"""The largest difference of a right tree in half precision, nats."""
+"""The largest difference of a right engine in half precision, nats."""
 
 COPIED_BELOW = 2**28
 """How many parameters a model may have to be copied into float32: 1 GiB of them."""
 
-Answers = dict[tuple[int, ...], list[FloatArray]]
-"""What the tree said after each token sequence, every time it was asked."""
+Engine = HuggingFaceModel | BranchesModel | RowsModel
+"""What `token_model` chooses from."""
+
+Maker = Callable[[PreTrainedModel], HuggingFaceModel | BranchesModel]
+"""Makes an engine for a model."""
 
 
-def token_model(
-    model: PreTrainedModel, begin: Sequence[int], context: int | None = None
-) -> HuggingFaceModel | RowsModel:
+def token_model(model: PreTrainedModel, begin: Sequence[int], context: int | None = None) -> Engine:
     """The fastest engine that is right for ``model``.
 
-    The packed tree if it agrees with full passes on a small random tree; otherwise, with a warning, full
-    passes. Attention windows longer than ``LONGEST_TRUNK`` are cut by rule, beyond what the proof reaches.
+    A packed tree if it agrees with full passes on a small random tree; otherwise, with a warning, branches with caches
+    of their own, or full passes. Attention windows longer than ``LONGEST_TRUNK`` are cut by rule, beyond what the proof
+    reaches.
 
     Args:
         model: loaded, on its device, in its dtype; put into evaluation mode.
@@ -61,76 +67,50 @@ def token_model(
     Raises:
         ValueError: ``begin`` is empty or has ids outside the vocabulary, or leaves no room in the context.
     """
-    engine = HuggingFaceModel(model, begin, context)
-    try:
-        tried = _to_prove(model)
-        packed, rows = HuggingFaceModel(tried, begin, context), RowsModel(tried, begin, context)
-        difference = prove(packed, rows, np.random.default_rng(0), _trunk(tried))
-    except Exception as error:  # how an architecture refuses a mask or positions is its own affair
-        reason = f"refuses one ({type(error).__name__}: {error})"
-    else:
-        if difference <= (HALF_TOLERANCE if tried.dtype in HALF else TOLERANCE):
+    rows = RowsModel(model, begin, context)
+    tried = _to_prove(model)
+    judge = Judge(RowsModel(tried, begin, context))
+    complaint = "attends in chunks" if _in_chunks(model) else ""
+    for make in _candidates(model, begin, context):
+        found = _complaint(make, tried, judge)
+        if found is None:
+            engine = make(model)
+            if isinstance(engine, BranchesModel):
+                _warn(model, complaint, "each branch has a cache of its own: slower, but right")
             return engine
-        reason = f"is off by {difference:.3g} nats with one"
-    warnings.warn(
-        f"{type(model).__name__} does not suit a packed tree: it {reason}. So each head runs as a text of "
-        "its own: slow, but right",
-        stacklevel=2,
-    )
-    return RowsModel(model, begin, context)
+        complaint = complaint or found
+    _warn(model, complaint, "each head runs as a text of its own: slow, but right")
+    return rows
 
 
-def prove(tree_model: TokenModel, rows_model: TokenModel, rng: np.random.Generator, trunk: int = TRUNK) -> float:
-    """The largest difference between two engines' log-probabilities on a small random tree, nats.
-
-    The tree has a trunk, siblings on it, children on some of those while the others are gone, and heads that
-    are asked for twice.
-
-    Args:
-        tree_model: the engine on trial.
-        rows_model: the judge; it sees each token sequence once, as a head of its own.
-        rng: draws the tree.
-        trunk: the length of the trunk in tokens.
-    """
-    answers = _grow(tree_model, rng, trunk)
-    judged = rows_model.evaluate([_head(tokens) for tokens in answers])
-    return max(
-        _difference(answer, right) for right, said in zip(judged, answers.values(), strict=True) for answer in said
-    )
+def _candidates(model: PreTrainedModel, begin: Sequence[int], context: int | None) -> Iterator[Maker]:
+    """Makers of all engines but the last, the fastest first."""
+    if not _in_chunks(model):
+        for masked in (False, True):
+            yield partial(HuggingFaceModel, begin=begin, context=context, masked=masked)
+    for rows in (ROWS, 1):
+        for further in (POSITIONS, 1):
+            yield partial(BranchesModel, begin=begin, context=context, rows=rows, further=further)
 
 
-def _grow(model: TokenModel, rng: np.random.Generator, trunk: int) -> Answers:
-    answers: Answers = {}
-
-    def ask(heads: list[Head]) -> list[Head]:
-        for head, answer in zip(heads, model.evaluate(heads), strict=True):
-            answers.setdefault(head.tokens(), []).append(answer)
-        return heads
-
-    def children(parents: list[Head], count: int) -> list[Head]:
-        picks = rng.integers(len(parents), size=count)
-        return [Head(parents[pick], int(rng.integers(model.vocabulary_size))) for pick in picks]
-
-    stem = [Head()]
-    for token in rng.integers(model.vocabulary_size, size=trunk).tolist():
-        stem.append(Head(stem[-1], token))
-    ask(stem[:1] + stem[trunk // 2 :])
-    branches = ask(children(stem, 4) + children(stem[-1:], 2))[::2]
-    ask(children(children(branches, 2), 3) + children(branches, 2))
-    ask([stem[0], stem[-1], branches[0]])
-    return answers
+def _in_chunks(model: PreTrainedModel) -> bool:
+    """Whether positions see no further than their chunk: trees do not cut these, and chunks are beyond the proof."""
+    return "chunked_attention" in (getattr(model.config.get_text_config(), "layer_types", None) or ())
 
 
-def _head(tokens: tuple[int, ...]) -> Head:
-    head = Head()
-    for token in tokens:
-        head = Head(head, token)
-    return head
+def _complaint(make: Maker, tried: PreTrainedModel, judge: Judge) -> str | None:
+    """What is wrong with an engine; ``None`` if nothing is."""
+    try:
+        difference = prove(make(tried), judge, np.random.default_rng(0), _trunk(tried))
+    except Exception as error:  # how an architecture refuses a mask or positions is its own affair
+        return f"refuses one ({type(error).__name__}: {error})"
+    if difference <= (HALF_TOLERANCE if tried.dtype in HALF else TOLERANCE):
+        return None
+    return f"is off by {difference:.3g} nats with one"
 
 
-def _difference(one: FloatArray, other: FloatArray) -> float:
-    differ = one != other
-    return float(np.abs(one[differ] - other[differ]).max(initial=0.0))
+def _warn(model: PreTrainedModel, complaint: str, consequence: str) -> None:
+    warnings.warn(f"{type(model).__name__} does not suit a packed tree: it {complaint}. So {consequence}", stacklevel=3)
 
 
 def _trunk(model: PreTrainedModel) -> int:

@@ -1,9 +1,10 @@
 """Which cache slots each slot may look at: integer bookkeeping of a tree, without a network.
 
-A slot is one position of a key/value cache. A parent's number is below its children's. The first slots are a *trunk*: each is the child of the one before. What lies behind the trunk sees
-some leading part of it, which is one number, and some of the other slots, which are a row of bits: a new row is
-its parent's plus one bit, where climbing the tree anew would cost its depth for every slot of every pass. The bits take
-``(count - trunk)² / 8`` bytes, and dropping dead slots makes the trunk as long as it can be.
+A slot is one position of a key/value cache. A parent's number is below its children's. The first slots are a *trunk*:
+each is the child of the one before. What lies behind the trunk sees some leading part of it, which is one number, and
+some of the other slots, which are a row of bits: a new row is its parent's plus one bit, where climbing the tree anew
+would cost its depth for every slot of every pass. The bits take ``(count - trunk)² / 8`` bytes, and dropping dead slots
+makes the trunk as long as it can be.
 """
 
 import numpy as np
