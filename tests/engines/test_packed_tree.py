@@ -1,7 +1,6 @@
 """The packed tree says what full passes say, whatever it is asked and in whatever order."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -9,10 +8,7 @@ import torch
 from transformers import LlamaConfig, PreTrainedModel
 
 from bytelm.engines import huggingface
-from bytelm.engines import lane as lanes
 from bytelm.engines.huggingface import HuggingFaceModel
-from bytelm.engines.keyvalues import Row
-from bytelm.engines.lane import Lane
 from bytelm.engines.rows import RowsModel
 from bytelm.heads import Head
 from engines.schedules import assert_sound, count_events, random_schedule, small_limits
@@ -145,157 +141,6 @@ def test_effort_of_rows_leaves_padding_out() -> None:
     root = Head()
     rows_of(rows, [root, Head(Head(root, 1), 2)])
     assert vars(rows.effort) == {"passes": 1, "heads": 2, "tokens": 4}
-
-
-def test_slots_of_dead_heads_are_dropped() -> None:
-    packed = HuggingFaceModel(llama(), [0])
-    root = Head()
-    for _ in range(10):
-        trunk = chain(100, np.random.default_rng(0), root)
-        rows_of(packed, trunk[-1:])
-        assert packed.slots < 3 * 100
-    del trunk
-    rows_of(packed, [root])
-    assert packed.slots == 1, "the begin token; where the root ran once more is dropped too"
-
-
-def test_windows_that_a_text_has_left_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(huggingface, "IDLE_BYTES", 40_000)
-    packed, judge = HuggingFaceModel(llama(), [0], context=8), RowsModel(llama(), [0], context=8)
-    trunk = chain(100, np.random.default_rng(0))
-    for head in trunk:
-        rows_of(packed, [head])
-        assert packed.bytes <= 4 * 40_000
-    assert len(packed._forest.lanes) == 3, "two that were left, and the one in use"
-    assert largest_difference(packed, judge, trunk) < EXACT
-
-
-def test_texts_that_are_gone_are_given_up_when_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(huggingface, "IDLE_BYTES", 100_000)
-    model = llama()
-    packed, judge = HuggingFaceModel(model, [0]), RowsModel(model, [0])
-    rng = np.random.default_rng(0)
-    kept = chain(20, rng)
-    rows_of(packed, kept)
-    for _ in range(20):
-        rows_of(packed, chain(20, rng)[-1:])
-    assert len(packed._forest.lanes) == 6 + 2, "six rows of 16 KiB, the one held, and the last one"
-    tokens = packed.effort.tokens
-    assert largest_difference(packed, judge, [Head(kept[-1], 1)]) < EXACT
-    assert packed.effort.tokens == tokens + 1, "a text that somebody holds is not given up for those that are gone"
-
-
-def test_few_texts_that_are_gone_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(huggingface, "IDLE_LANES", 3)
-    packed = HuggingFaceModel(llama(), [0])
-    rng = np.random.default_rng(0)
-    texts = rng.integers(VOCABULARY, size=(9, 20)).tolist()
-    for text in texts:
-        rows_of(packed, chain_of(text)[-1:])
-    assert len(packed._forest.lanes) == 3 + 1
-    tokens = packed.effort.tokens
-    rows_of(packed, chain_of(texts[-3])[-1:])
-    assert packed.effort.tokens == tokens + 1
-    rows_of(packed, chain_of(texts[2])[-1:])
-    assert packed.effort.tokens == tokens + 1 + 21
-
-
-def test_memory_is_looked_after_also_where_nothing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(huggingface, "IDLE_BYTES", 0)
-    packed = HuggingFaceModel(llama(), [0])
-    rng = np.random.default_rng(0)
-    one, other = chain(20, rng), chain(20, rng)
-    rows_of(packed, [one[-1], other[-1]])
-    del one
-    for _ in range(huggingface.SELDOM):
-        rows_of(packed, other[-1:])
-    assert len(packed._forest.lanes) == 1
-
-
-def test_texts_unused_for_longest_are_computed_again_when_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(huggingface, "HELD_BYTES", 100_000)
-    model = llama()
-    packed, judge = HuggingFaceModel(model, [0]), RowsModel(model, [0])
-    rng = np.random.default_rng(0)
-    texts = [chain(20, rng) for _ in range(20)]
-    for text in texts:
-        rows_of(packed, text[-1:])
-    assert len(packed._forest.lanes) == 6 + 1
-    assert packed.bytes <= 2 * 100_000
-    tokens = packed.effort.tokens
-    rows_of(packed, [Head(texts[-2][-1], 1)])
-    assert packed.effort.tokens == tokens + 1
-    rows_of(packed, [Head(texts[0][-1], 1)])
-    assert packed.effort.tokens == tokens + 1 + 1 + 21
-    assert largest_difference(packed, judge, [text[pick] for text in texts for pick in (3, -1)]) < EXACT
-
-
-@pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt])
-@pytest.mark.parametrize("when", range(4))
-def test_an_interrupted_pass_leaves_a_working_engine(
-    interruption: type[BaseException], when: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = llama()
-    packed, judge = HuggingFaceModel(model, [0]), RowsModel(model, [0])
-    rng = np.random.default_rng(0)
-    first, second, third, fourth = (chain(40, rng) for _ in range(4))
-    branch = chain(30, rng, first[2])
-    monkeypatch.setattr(lanes, "TOGETHER", 0)
-    rows_of(packed, [first[-1], branch[-1], second[30], fourth[-1]])
-    asked = [Head(first[-1], 1), Head(branch[-1], 1), second[-1], third[-1]]
-    places: list[tuple[Any, str]] = [
-        (model.model.layers[0].self_attn, "forward"),
-        (model.model.layers[1].self_attn, "forward"),
-        (Row, "fill"),
-        (Lane, "add"),
-    ]
-    with monkeypatch.context() as patch:
-
-        def stop(*_: Any, **__: Any) -> None:
-            raise interruption
-
-        patch.setattr(*places[when], stop)
-        with pytest.raises(interruption):
-            rows_of(packed, asked)
-    assert_sound(packed)
-    tokens = packed.effort.tokens
-    assert largest_difference(packed, judge, [Head(fourth[-1], 1)]) < EXACT
-    assert packed.effort.tokens == tokens + 1, "lanes that were not in the pass keep what they have"
-    assert largest_difference(packed, judge, [*asked, *first, *second[3:], *branch]) < EXACT
-    assert_sound(packed)
-
-
-def test_a_wrong_token_id_costs_nothing() -> None:
-    packed = HuggingFaceModel(llama(), [0])
-    trunk = chain(20, np.random.default_rng(0))
-    rows_of(packed, trunk)
-    with pytest.raises(ValueError, match="token id 37 is outside the model's vocabulary of 37"):
-        rows_of(packed, [Head(trunk[-1], 1), Head(Head(), VOCABULARY)])
-    assert_sound(packed)
-    tokens = packed.effort.tokens
-    rows_of(packed, [Head(trunk[-1], 1)])
-    assert packed.effort.tokens == tokens + 1
-
-
-@pytest.mark.parametrize("masked", [False, True])
-def test_an_engine_apart_neither_changes_nor_sees_the_other(masked: bool) -> None:
-    packed = HuggingFaceModel(llama(), [0], masked=masked)
-    rng = np.random.default_rng(0)
-    trunk = chain(60, rng)
-    sides = [Head(head, 3) for head in trunk[::4]]
-    rows_of(packed, trunk)
-    slots, tokens = packed.slots, packed.effort.tokens
-    answers = []
-    for _ in range(3):
-        apart = packed.apart()
-        answers.append([*rows_of(apart, trunk[40:]), *rows_of(apart, sides), *rows_of(apart, trunk[-2:])])
-        assert apart.slots == 61 + len(sides) + 2
-    assert packed.slots == slots
-    assert packed.effort.tokens == tokens + 3 * (61 + len(sides) + 2), "its effort counts here"
-    for again in answers[1:]:
-        np.testing.assert_array_equal(np.array(again), np.array(answers[0]))
-    rows_of(packed, [Head(trunk[-1], 1)])
-    assert packed.effort.tokens == tokens + 3 * (61 + len(sides) + 2) + 1
 
 
 def test_two_streams_of_one_prompt_run_it_once_and_then_side_by_side() -> None:

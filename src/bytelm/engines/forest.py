@@ -6,7 +6,7 @@ a lane of its own, so that it need not look past the others. A new text that beg
 one's lane: so the lanes together are the radix tree of all texts whose keys and values are kept.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -109,13 +109,14 @@ class Forest:
         """Forgets a lane, if it was there, and all who stand in it (mutates)."""
         if lane in self.lanes:
             self.lanes.remove(lane)
+        places: MutableMapping[Head, Place] = self._places.get(lane.start, {})
         for place in lane.places:
             head = place()
             lane.leave(place)
-            if head is not None:
-                del self._places[lane.start][head]
-        if not self._places.get(lane.start, True):
-            del self._places[lane.start]
+            if head is not None and places.get(head) is place:
+                del places[head]
+        if not places:
+            self._places.pop(lane.start, None)
 
     def _place(self, head: Head, start: int, planning: _Planning) -> bool:
         """Puts ``head`` and the ancestors it lacks into the pass (mutates it); whether all went in."""

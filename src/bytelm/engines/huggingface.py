@@ -138,12 +138,12 @@ class HuggingFaceModel(TokenModel):
             check_ids(part.tokens, self.vocabulary_size)
         try:
             logits = self._run(step)
+            self._forest.hold(step)
+            self._tidy(step)
         except BaseException:
             for lane in step.parts:
                 self._drop(lane)
             raise
-        self._forest.hold(step)
-        self._tidy(step)
         self.effort.passes += 1
         self.effort.heads += len(step.wanted)
         self.effort.tokens += step.size
