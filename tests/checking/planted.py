@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bytelm.tokens.rules import Context, Rule
+from bytelm.tokens.steps import Steps
 from bytelm.tokens.tokenizer import Tokenizer
 from tokens.tiny import byte_level, save
 
@@ -26,6 +27,7 @@ class Planted:
         self._rule = rule
         self._never = frozenset(never)
         self._always = frozenset(always)
+        self.steps = Steps(self)
 
     def advance(self, context: Context, token: int) -> Context | None:
         if token in self._never:

@@ -13,6 +13,7 @@ from bytelm.engines.table import TableModel, random_table
 from bytelm.heads import Head
 from bytelm.protocol import FloatArray
 from bytelm.tokens.rules import Context, EverySegmentation, Rule
+from bytelm.tokens.steps import Steps
 from bytelm.tokens.vocabulary import Vocabulary
 
 BYTES = b"ab\xff"
@@ -35,6 +36,7 @@ class PairRule:
         what may start a text."""
         self.vocabulary = vocabulary
         self.start: Context = -1
+        self.steps = Steps(self)
         self._follows = follows
         self._ends = ends
 

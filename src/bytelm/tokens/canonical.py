@@ -23,6 +23,7 @@ from bytelm.tokens.normalizing import Normalization, joins
 from bytelm.tokens.rules import Context
 from bytelm.tokens.sections import SectionAutomaton
 from bytelm.tokens.segmenting import Segment, Segmenter
+from bytelm.tokens.steps import Steps
 from bytelm.tokens.vocabulary import Vocabulary
 from bytelm.tokens.walks import Walks
 from bytelm.utf8 import completions
@@ -80,6 +81,7 @@ class CanonicalRule:
         self._joining = _by_run(walks.joining)
         self._liveness = Liveness(vocabulary, segmenter, automaton, walks)
         self.start: Context = CanonicalContext(frozenset({(segmenter.start, automaton.start)}), b"", "")
+        self.steps = Steps(self)
         self._advance = lru_cache(maxsize=_STEPS_CACHED)(self._follow)
         masks = max(64, _MASK_CACHE_BYTES // vocabulary.size)
         self._inside = lru_cache(maxsize=masks)(self._living_inside)

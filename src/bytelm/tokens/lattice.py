@@ -11,9 +11,6 @@ from typing import NamedTuple
 from bytelm.heads import Head
 from bytelm.tokens.rules import Context, Rule
 
-_FEW = 12
-"""How many tokens are tried one by one before the mask of the whole vocabulary is made."""
-
 
 class TextHead(Head):
     """A head in a text.
@@ -81,16 +78,13 @@ def advance_lattice(rule: Rule, lattice: Lattice, byte: int) -> Lattice:
     tail = lattice.tail + bytes([byte])
     kept: list[Cursor] = []
     born: list[Cursor] = []
-    for cursor in lattice.cursors:
-        head = cursor.head
-        low, exact, high = rule.vocabulary.narrow(cursor.low, cursor.high, tail[len(tail) - (end - head.end) :])
-        for index in range(low, exact):
-            token = int(rule.vocabulary.order[index])
-            context = rule.advance(head.context, token)
-            if context is not None:
-                born.append(Cursor(TextHead(head, token, context, end), 0, rule.vocabulary.size))
-        if _any_allowed(rule, head.context, exact, high):
-            kept.append(Cursor(head, exact, high))
+    take, size = rule.steps.take, rule.vocabulary.size
+    for head, low, high in lattice.cursors:
+        step = take(head.context, low, high, lattice.end - head.end, byte)
+        for token, context in step.ended:
+            born.append(Cursor(TextHead(head, token, context, end), 0, size))
+        if step.low < step.high:
+            kept.append(Cursor(head, step.low, step.high))
     whole = next((Whole(cursor.head, end) for cursor in born if rule.may_end(cursor.head.context)), lattice.whole)
     cursors = (*kept, *born)
     needed = min([whole.end, *(cursor.head.end for cursor in cursors)])
@@ -139,11 +133,3 @@ def _given(token: int | None, byte: int, place: int) -> int:
     if token is None:
         raise ValueError(f"the tokenizer has no token for byte 0x{byte:02x} at position {place} of the text")
     return token
-
-
-def _any_allowed(rule: Rule, context: Context, low: int, high: int) -> bool:
-    """Whether any token of the range may follow; most often one of the first does."""
-    order = rule.vocabulary.order
-    if any(rule.advance(context, int(order[i])) is not None for i in range(low, min(high, low + _FEW))):
-        return True
-    return high - low > _FEW and bool(rule.allowed(context)[low + _FEW : high].any())

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bytelm.tokens.steps import Steps
 from bytelm.tokens.vocabulary import Vocabulary
 
 Context = Hashable
@@ -22,12 +23,14 @@ class Rule(Protocol):
     Attributes:
         vocabulary: the tokens, sorted by their bytes.
         start: the context of the empty sequence.
+        steps: how cursors go on under the rule.
         heads_die: whether a sequence that left the bytes of a text behind is soon ruled out by them. Where it is
             not, as with all segmentations, the number of live sequences grows without limit.
     """
 
     vocabulary: Vocabulary
     start: Context
+    steps: Steps
     heads_die: bool
 
     def advance(self, context: Context, token: int) -> Context | None:
@@ -50,6 +53,7 @@ class EverySegmentation:
         self.vocabulary = vocabulary
         self.start: Context = ()
         self.heads_die = False
+        self.steps = Steps(self)
         self._allowed = np.ones(vocabulary.size, dtype=bool)
 
     def advance(self, context: Context, token: int) -> Context | None:
