@@ -18,9 +18,9 @@ import numpy as np
 
 from bytelm.covers.courses import Answers, Ask, Course
 from bytelm.covers.guessing import Repeats
-from bytelm.covers.masses import Masses
 from bytelm.covers.settling import Settling, begin_anywhere, impossible
 from bytelm.covers.weighing import Weigher
+from bytelm.engines.protocol import Logits
 from bytelm.protocol import END, SYMBOLS
 from bytelm.tokens.lattice import Lattice, TextHead, advance_lattice
 from bytelm.tokens.rules import Rule
@@ -54,7 +54,7 @@ def greedy_course(weigher: Weigher, lattice: Lattice, text: bytes, guessed: int 
     weights = begin_anywhere(lattice)
     while True:
         work = Settling(weigher, path.lattice, weights)
-        data = yield from _certain(weigher.rule, work, path, guessed)
+        data = yield from _certain(weigher, work, path, guessed)
         if data is None:
             yield (END,)
             return
@@ -69,7 +69,7 @@ class _Path:
     Attributes:
         lattice: of the text.
         seen: its bytes.
-        answers: what is known of heads before it is needed.
+        answers: the logits of heads that were asked about ahead of time.
         beside: how many heads beside the guessed way are asked about with it. They are needed where the model is
             unsure: the number rises when the model must be asked although the guess came true, and falls when one did
             not.
@@ -78,7 +78,7 @@ class _Path:
     def __init__(self, rule: Rule, lattice: Lattice, text: bytes) -> None:
         self.lattice = lattice
         self.seen = Repeats(text)
-        self.answers: dict[TextHead, Masses] = {}
+        self.answers: dict[TextHead, Logits] = {}
         self.beside = 0
         self._rule = rule
         self._ahead: deque[tuple[int, Lattice]] = deque()
@@ -127,17 +127,17 @@ class _Path:
         return deepest, others
 
 
-def _certain(rule: Rule, work: Settling, path: _Path, guessed: int) -> Generator[Ask, Answers, bytes | None]:
+def _certain(weigher: Weigher, work: Settling, path: _Path, guessed: int) -> Generator[Ask, Answers, bytes | None]:
     """The next bytes, as soon as they are certain; ``None`` for the end of the text."""
     for tolerance in FINER:
         while True:
-            data = _best(rule, work, path.lattice, last=tolerance == 0 and not work.needed(0.0))
+            data = _best(weigher.rule, work, path.lattice, last=tolerance == 0 and not work.needed(0.0))
             if data is not None:
                 return data if data != b"" else None
             heads = work.needed(tolerance)
             if not heads:
                 break
-            yield from _ask(rule, work, path, heads, guessed)
+            yield from _ask(weigher, work, path, heads, guessed)
     raise AssertionError("with nothing pending the best symbol is certain")
 
 
@@ -176,16 +176,16 @@ def _best(rule: Rule, work: Settling, lattice: Lattice, last: bool) -> bytes | N
 
 
 def _ask(
-    rule: Rule, work: Settling, path: _Path, heads: Sequence[TextHead], guessed: int
+    weigher: Weigher, work: Settling, path: _Path, heads: Sequence[TextHead], guessed: int
 ) -> Generator[Ask, Answers, None]:
     """Asks about heads, and about those along a guess, unless all are answered already."""
     missing = [head for head in heads if head not in path.answers]
     if missing:
         path.asked(missing)
-        further = _along_guess(rule, work, path, missing, guessed) if guessed else []
-        answers = yield Ask([*missing, *further])
+        further = _along_guess(weigher.rule, work, path, missing, guessed) if guessed else []
+        answers = yield Ask([*missing, *further], bare=True)
         path.answers.update(zip([*missing, *further], answers, strict=True))
-    work.learn(heads, [path.answers.pop(head) for head in heads])
+    work.learn(heads, (next(weigher.restricted((head,), path.answers.pop(head))) for head in heads))
 
 
 def _along_guess(rule: Rule, work: Settling, path: _Path, asked: Sequence[TextHead], most: int) -> list[TextHead]:
@@ -195,7 +195,7 @@ def _along_guess(rule: Rule, work: Settling, path: _Path, asked: Sequence[TextHe
         head = max(work.evaluated, key=lambda head: work.evaluated[head].logweight)
         _, low, high = work.cursors[head]
         behind = rule.vocabulary.words[work.evaluated[head].masses.best(low, high)][path.lattice.end - head.end :]
-    deepest, others = path.guess(behind + path.seen.guess(behind))
+    deepest, others = path.guess(path.seen.guess(behind))
     known = {*asked, *work.evaluated, *path.answers}
     further: list[TextHead] = []
     while deepest is not None and deepest not in known:

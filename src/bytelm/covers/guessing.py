@@ -31,18 +31,23 @@ class Repeats:
         if len(self._text) > 2 * MEMORY:
             del self._text[:-MEMORY]
 
-    def guess(self, behind: bytes = b"") -> bytes:
-        """What followed the last time that the text and ``behind`` were there; empty if they never were.
+    def guess(self, likely: bytes = b"") -> bytes:
+        """What may follow: what did the last time that the text was at such a place, or ``likely`` and what did then.
 
-        Where they were there a short while ago, the text has a period, and the guess goes on with it.
+        A long agreement with an earlier place counts for more than ``likely``, and a short one for less. Where the
+        place was passed a short while ago, the text has a period, and the guess goes on with it.
         """
+        long, short = COMPARED
+        return self._after(b"", long) or likely + (self._after(likely, long) or self._after(likely, short))
+
+    def _after(self, behind: bytes, size: int) -> bytes:
+        """What followed the last time that the last ``size`` bytes of the text and ``behind`` were there."""
         text = self._text + behind
-        for size in COMPARED:
-            found = text.rfind(text[-size:], 0, len(text) - 1) if len(text) > size else -1
-            if found >= 0:
-                period = text[found + size :]
-                return bytes((period * (-(-self._length // len(period))))[: self._length])
-        return b""
+        found = text.rfind(text[-size:], 0, len(text) - 1) if len(text) > size else -1
+        if found < 0:
+            return b""
+        period = text[found + size :]
+        return bytes((period * (-(-self._length // len(period))))[: self._length])
 
     def came_true(self) -> None:
         """Notes that one more guessed byte was right: after as many as are guessed, more are (mutates)."""
