@@ -28,6 +28,9 @@ from bytelm.tokens.rules import Rule
 FINER = (0.2, 1e-2, 1e-4, 0.0)
 """How much may stay pending, as a fraction of what is known, before the best symbol is looked for again."""
 
+ROUNDED = 8
+"""How many times less is left pending when the model is asked anyway."""
+
 CLEARLY = 0.5 + 1e-6
 """What share of all that is left makes a token's bytes certain."""
 
@@ -134,10 +137,9 @@ def _certain(weigher: Weigher, work: Settling, path: _Path, guessed: int) -> Gen
             data = _best(weigher.rule, work, path.lattice, last=tolerance == 0 and not work.needed(0.0))
             if data is not None:
                 return data if data != b"" else None
-            heads = work.needed(tolerance)
-            if not heads:
+            if not work.needed(tolerance):
                 break
-            yield from _ask(weigher, work, path, heads, guessed)
+            yield from _ask(weigher, work, path, work.needed(tolerance / ROUNDED), guessed)
     raise AssertionError("with nothing pending the best symbol is certain")
 
 

@@ -47,7 +47,8 @@ class Repeats:
         if found < 0:
             return b""
         period = text[found + size :]
-        return bytes((period * (-(-self._length // len(period))))[: self._length])
+        length = LONGEST if size == COMPARED[0] else self._length
+        return bytes((period * (-(-length // len(period))))[:length])
 
     def came_true(self) -> None:
         """Notes that one more guessed byte was right: after as many as are guessed, more are (mutates)."""

@@ -6,12 +6,16 @@ children are sub-ranges. There are no node objects. Tokens with equal bytes stan
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bytelm.protocol import FloatArray
+
+_EDGES = 2**12
+"""How many nodes' children are remembered."""
 
 
 class Narrowed(NamedTuple):
@@ -73,7 +77,7 @@ class Vocabulary:
         self.index[self.order] = np.arange(self.size)
         self._blob = joined
         self._offsets = np.cumsum(lengths) - lengths
-        self._first_byte = self._edges(0, self.size, 0)
+        self._remembered_edges = lru_cache(maxsize=_EDGES)(self._edges)
 
     @property
     def first_bytes(self) -> NDArray[np.uint8]:
@@ -103,9 +107,7 @@ class Vocabulary:
         Returns:
             the distinct bytes at ``depth`` in order, uint8 ``(n,)``, and where each one's tokens start, ``(n,)``.
         """
-        if (low, high, depth) == (0, self.size, 0):
-            return self._first_byte
-        return self._edges(low, high, depth)
+        return self._remembered_edges(low, high, depth)
 
     def byte_masses(self, masses: NDArray[Any], low: int, high: int, depth: int, offset: int = 0) -> FloatArray:
         """Sums of the masses of ``[low, high)`` by the token's byte at ``depth``: float64 ``(256,)``.
