@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from bytelm.engines import attention
-from bytelm.engines.attention import Group, Sight, TreePass, running, tree_attention
+from bytelm.engines.attention import TreePass, running, tree_attention
 from bytelm.engines.keyvalues import KeyValues, Row
 from bytelm.engines.masks import AttentionWindows, additive
+from bytelm.engines.sights import Group, Sight
 from bytelm.engines.slots import NOTHING, BoolArray, Slots
 
 QUERIES, KEYS, SIZE, VALUE_SIZE = 4, 2, 8, 6

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from bytelm.engines.attention import Sight, TreePass
+from bytelm.engines.attention import TreePass
 from bytelm.engines.branches import BranchesModel
 from bytelm.engines.huggingface import HuggingFaceModel
 from bytelm.engines.keyvalues import Row
@@ -17,6 +17,7 @@ from bytelm.engines.network import Network
 from bytelm.engines.proof import Judge, prove
 from bytelm.engines.rows import RowsModel
 from bytelm.engines.selfcheck import Engine, token_model
+from bytelm.engines.sights import Sight
 from bytelm.engines.slots import BoolArray, IntArray, Slots
 from bytelm.engines.table import random_table
 from bytelm.heads import Head

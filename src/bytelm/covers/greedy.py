@@ -161,7 +161,7 @@ def _best(rule: Rule, work: Settling, lattice: Lattice, last: bool) -> bytes | N
     depth = lattice.end - heaviest.end
     share = found.masses.of(cursor.low, cursor.high) + (found.masses.end if depth == 0 else 0.0)
     best = found.masses.best(cursor.low, cursor.high)
-    if found.masses.of(best, best + 1) > CLEARLY * share * total:
+    if found.masses.at(best) > CLEARLY * share * total:
         return vocabulary.words[best][depth:]
     known = np.zeros(SYMBOLS)
     for head, evaluation in work.evaluated.items():

@@ -52,7 +52,7 @@ class Lead:
         index = self._weigher.rule.vocabulary.index
         places = [int(index[head.token]) for head in path[1:]]
         weighed = zip(self._weigher.evaluate(path[:-1]), places, strict=True)
-        total = fsum(log(masses.of(place, place + 1)) for masses, place in weighed)
+        total = fsum(log(masses.at(place)) for masses, place in weighed)
         if total == -inf:
             raise impossible()
         return total - prefix_logprob(self._weigher, self._prefix, self._root)

@@ -56,6 +56,10 @@ class Masses(ABC):
         """The probability of the tokens ``[low, high)`` of the sorted order."""
 
     @abstractmethod
+    def at(self, index: int) -> float:
+        """The probability of the token at ``index`` of the sorted order."""
+
+    @abstractmethod
     def by_byte(self, vocabulary: Vocabulary, low: int, high: int, depth: int) -> FloatArray:
         """The probabilities of the tokens ``[low, high)`` by their byte at ``depth``, float64 ``(256,)``."""
 
@@ -92,6 +96,9 @@ class HostMasses(Masses):
             return self._tokens
         return float(self._scaled[low:high].sum(dtype=np.float64)) / self._total
 
+    def at(self, index: int) -> float:
+        return float(self._scaled[index]) / self._total
+
     def by_byte(self, vocabulary: Vocabulary, low: int, high: int, depth: int) -> FloatArray:
         return vocabulary.byte_masses(self._scaled, low, high, depth) / self._total
 
@@ -124,6 +131,9 @@ class DeviceMasses(Masses):
         if low == 0 and high == len(self._scaled):
             return float(self._first.sum()) / self._total
         return float(self.fetch(low, high).sum(dtype=np.float64)) / self._total
+
+    def at(self, index: int) -> float:
+        return self.of(index, index + 1)
 
     def by_byte(self, vocabulary: Vocabulary, low: int, high: int, depth: int) -> FloatArray:
         if (low, high, depth) == (0, len(self._scaled), 0):

@@ -111,7 +111,7 @@ class TokenizedLM(ByteLM[CoverState]):
             return 0.0
         weighed = zip(self._weigher.evaluate(heads[:-1]), tokens, strict=True)
         index = rule.vocabulary.index
-        total = math.fsum(log(masses.of(index[token], index[token] + 1)) for masses, token in weighed)
+        total = math.fsum(log(masses.at(int(index[token]))) for masses, token in weighed)
         return total - prefix_logprob(self._weigher, self._prefix)
 
     def continue_tokens(self, prompt: Text | Prompt, *, max_bytes: int = 64) -> bytes:

@@ -20,7 +20,7 @@ import numpy as np
 
 from bytelm.covers.masses import Masses
 from bytelm.covers.opening import Opening
-from bytelm.covers.settling import impossible
+from bytelm.covers.settling import impossible, logsum
 from bytelm.covers.weighing import Weigher
 from bytelm.covers.weighing import log as log_or_nothing
 from bytelm.heads import Head
@@ -168,7 +168,7 @@ class _Columns:
         self._opening = opening
         self._index = rule.vocabulary.index
         self._walk = _walk(rule, opening.prefix, opening.text, opening.head)
-        self._known = np.full(self._walk.columns, -inf)
+        self._known = [-inf] * self._walk.columns
         self._limit = 0
         for root in self._walk.roots:
             self._weigh(root, 0.0)
@@ -197,10 +197,9 @@ class _Columns:
             logweight = self.pending.pop(head)
             trace = traces.pop(head)
             for column, low, high in trace.spans:
-                known[column] = np.logaddexp(known[column], logweight + log_or_nothing(masses.of(low, high)))
+                known[column] = logsum((known[column], logweight + log_or_nothing(masses.of(low, high))))
             for child in trace.children:
-                index = int(self._index[child.token])
-                self._weigh(child, logweight + log_or_nothing(masses.of(index, index + 1)))
+                self._weigh(child, logweight + log_or_nothing(masses.at(int(self._index[child.token]))))
 
     def scores(self) -> FloatArray:
         """The log-probability of each byte, nats.
@@ -208,16 +207,17 @@ class _Columns:
         Raises:
             FloatingPointError: the model gives some bytes probability zero.
         """
-        if not (self._known > -inf).all():
+        known = np.array(self._known)
+        if not (known > -inf).all():
             raise impossible()
         before, after = np.array(self._walk.before, dtype=np.int64), np.array(self._walk.after, dtype=np.int64)
-        scores: FloatArray = self._known[after] - self._known[before]
+        scores: FloatArray = known[after] - known[before]
         scores[~np.array(self._walk.possible, dtype=bool)] = -inf
         return scores[len(self._opening.prefix) :]
 
     def _weigh(self, head: TextHead, logweight: float) -> None:
         trace = self._walk.traces[head]
-        self._known[trace.born] = np.logaddexp(self._known[trace.born], logweight)
+        self._known[trace.born] = logsum((self._known[trace.born], logweight))
         if trace.reach > trace.born:
             self.pending[head] = logweight
 
@@ -230,7 +230,7 @@ class _Columns:
         reach = np.array([traces[head].reach for head in here], dtype=np.int64)
         steps = np.bincount(born + 1, minlength=self._walk.columns + 1)
         steps -= np.bincount(reach + 1, minlength=self._walk.columns + 1)
-        limit = self._known + (log(tolerance) - np.log(np.maximum(np.cumsum(steps[:-1]), 1)))
+        limit = np.array(self._known) + (log(tolerance) - np.log(np.maximum(np.cumsum(steps[:-1]), 1)))
         spans = zip(here.items(), born.tolist(), reach.tolist(), strict=True)
         return [head for (head, weight), b, r in spans if weight > limit[b + 1 : r + 1].min()]
 

@@ -12,7 +12,8 @@ place: they can be evaluated later, when the bytes that came since have killed t
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from math import exp, inf, log1p
+from math import exp, inf
+from math import log as log_of
 
 import numpy as np
 
@@ -209,8 +210,6 @@ def impossible() -> FloatingPointError:
 
 def logsum(logs: Iterable[float]) -> float:
     """The log of the sum of numbers given by their logs."""
-    rising = sorted(logs)
-    if not rising or rising[-1] == -inf:
-        return -inf
-    top = rising.pop()
-    return top + log1p(sum(exp(value - top) for value in rising))
+    found = tuple(logs)
+    top = max(found, default=-inf)
+    return top if top == -inf or len(found) == 1 else top + log_of(sum([exp(value - top) for value in found]))

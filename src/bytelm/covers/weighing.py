@@ -25,7 +25,7 @@ class Evaluation:
 
     def logweight_after(self, index: int) -> float:
         """The log-probability of the head with the token at ``index`` of the sorted order behind it."""
-        return self.logweight + log(self.masses.of(index, index + 1))
+        return self.logweight + log(self.masses.at(index))
 
 
 @dataclass(frozen=True)

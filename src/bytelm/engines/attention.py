@@ -8,84 +8,20 @@ for this. Lanes whose rows stand in one tensor share one call; a lane by itself 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, Cache
 
-from bytelm.engines.keyvalues import Pool
 from bytelm.engines.masks import AttentionWindows, additive
-from bytelm.engines.slots import BoolArray, IntArray
+from bytelm.engines.sights import STRETCH, Group, Sight, Stretch, stretched
 
 NAME = "bytelm_tree"
 """What this attention is called in transformers."""
 
 Attention = Callable[..., tuple[torch.Tensor, torch.Tensor | None]]
 """What transformers takes for attention: keys and values in, ``(1, positions, heads, size)`` and weights out."""
-
-
-@dataclass(eq=False)
-class Sight:
-    """What the positions of one lane see.
-
-    Attributes:
-        row: the lane's row in its pool.
-        at: where in the pass its positions begin.
-        first: the slot of the first of them.
-        visible: bool ``(k, n)``: which of the lane's slots each position sees.
-        positions: ``(n,)``, the place of each slot in its text.
-        chain: whether the lane is one chain that begins in this pass, so that each position sees those before it.
-    """
-
-    row: int
-    at: int
-    first: int
-    visible: BoolArray
-    positions: IntArray
-    chain: bool = False
-
-    @property
-    def size(self) -> int:
-        """How many positions it has in the pass."""
-        return len(self.visible)
-
-    def within(self, window: int | None) -> BoolArray:
-        """``visible``, no further back than ``window`` positions, the own one included."""
-        if window is None:
-            return self.visible
-        back = self.positions[self.first :, None] - self.positions
-        return self.visible & (back < window)
-
-
-@dataclass(eq=False)
-class Group:
-    """The lanes of a pass whose rows stand in one pool, and share a call of attention if there are several."""
-
-    pool: Pool
-    sights: list[Sight] = field(default_factory=list)
-
-    @cached_property
-    def index(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """For every position: its row, its slot, its number among the row's new ones, its place in the pass."""
-        columns: list[tuple[int, int, int, int]] = [
-            (sight.row, sight.first + number, number, sight.at + number)
-            for sight in self.sights
-            for number in range(sight.size)
-        ]
-        rows, slots, numbers, places = torch.tensor(columns, device=self._device).unbind(1)
-        return rows, slots, numbers, places
-
-    @property
-    def longest(self) -> tuple[int, int]:
-        """The most new positions, and the most slots, of a lane."""
-        return max(s.size for s in self.sights), max(s.visible.shape[1] for s in self.sights)
-
-    @property
-    def _device(self) -> torch.device:
-        return next(iter(self.pool.keys.values())).device
 
 
 class TreePass(Cache):  # type: ignore[misc]
@@ -103,6 +39,7 @@ class TreePass(Cache):  # type: ignore[misc]
         self.groups = groups
         self.attention = attention
         self._windows = windows
+        self._stretched: dict[tuple[int, int | None, int, torch.dtype], list[Stretch]] = {}
         self._masks: dict[tuple[int, int | None, int, torch.dtype], torch.Tensor | None] = {}
 
     def update(
@@ -146,7 +83,7 @@ class TreePass(Cache):  # type: ignore[misc]
             return self._single(module, query, self.groups[0], self.groups[0].sights[0], layer, window, scaling, extra)
         made = query.new_empty((1, query.shape[2], query.shape[1], self.groups[0].pool.values[layer].shape[3]))
         for group in self.groups:
-            if self.attention is None and 2 * len(group.sights) > group.pool.rows > 1:
+            if self.attention is None and group.stacks:
                 self._stacked(query, group, layer, window, scaling, made)
                 continue
             for sight in group.sights:
@@ -176,10 +113,14 @@ class TreePass(Cache):  # type: ignore[misc]
                 query, keys, values, is_causal=True, scale=scaling, enable_gqa=shared > 1
             )
             return attended.transpose(1, 2)
-        mask = self._mask(sight, window, shared, query)
-        folded = query.reshape(1, keys.shape[1], shared * query.shape[2], query.shape[3])
-        attended = scaled_dot_product_attention(folded, keys, values, attn_mask=mask, scale=scaling)
-        return attended.reshape(1, query.shape[1], query.shape[2], values.shape[3]).transpose(1, 2)
+        made = []
+        for stretch in self._stretches(sight, window, shared, query):
+            some = query[:, :, stretch.queries]
+            folded = some.reshape(1, keys.shape[1], shared * some.shape[2], query.shape[3])
+            near, worth = stretch.seen(keys), stretch.seen(values)
+            attended = scaled_dot_product_attention(folded, near, worth, attn_mask=stretch.mask, scale=scaling)
+            made.append(attended.reshape(1, query.shape[1], some.shape[2], values.shape[3]).transpose(1, 2))
+        return made[0] if len(made) == 1 else torch.cat(made, dim=1)
 
     def _stacked(
         self,
@@ -202,6 +143,20 @@ class TreePass(Cache):  # type: ignore[misc]
         attended = scaled_dot_product_attention(folded, keys, values, attn_mask=mask, scale=scaling)
         unfolded = attended.reshape(group.pool.rows, query.shape[1], new, values.shape[3])
         made[0, places] = unfolded[rows, :, numbers]
+
+    def _stretches(self, sight: Sight, window: int | None, shared: int, query: torch.Tensor) -> list[Stretch]:
+        """A lane's positions, some at a time, each stretch with no more slots than it sees."""
+        key = (id(sight), window, shared, query.dtype)
+        if key not in self._stretched:
+            if sight.size <= STRETCH:
+                mask = self._mask(sight, window, shared, query)
+                self._stretched[key] = [Stretch(slice(None), None, mask)]
+            else:
+                self._stretched[key] = [
+                    stretched(sight, slice(start, start + STRETCH), window, shared, query)
+                    for start in range(0, sight.size, STRETCH)
+                ]
+        return self._stretched[key]
 
     def _mask(self, sight: Sight, window: int | None, shared: int, query: torch.Tensor) -> torch.Tensor | None:
         """Additive ``(1, 1, shared · k, n)``; ``None`` where every position sees every slot."""

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from transformers import PreTrainedModel
 
-from bytelm.engines.attention import Group, Sight, TreePass
+from bytelm.engines.attention import TreePass
 from bytelm.engines.forest import Forest
 from bytelm.engines.keyvalues import KeyValues, Row
 from bytelm.engines.lane import Lane
@@ -30,6 +30,7 @@ from bytelm.engines.masks import AttentionWindows
 from bytelm.engines.network import Network
 from bytelm.engines.passes import Pass
 from bytelm.engines.protocol import Effort, Logits, TokenModel
+from bytelm.engines.sights import Group, Sight
 from bytelm.engines.windows import Windows, check_ids
 from bytelm.heads import Head
 

@@ -11,7 +11,7 @@ and does not count (:mod:`bytelm.tokens.liveness`).
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import takewhile
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,7 @@ class CanonicalRule:
         masks = max(64, _MASK_CACHE_BYTES // vocabulary.size)
         self._inside = lru_cache(maxsize=masks)(self._living_inside)
         self._known_inside: dict[int, NDArray[np.uint8]] = {}
+        self._may_end = lru_cache(maxsize=_STEPS_CACHED)(self._ends)
         self._allowed = lru_cache(maxsize=masks)(self._mask)
         self._joined = lru_cache(maxsize=masks)(self._joins_wrongly)
         self._taken = lru_cache(maxsize=_STEPS_CACHED)(self._take_added)
@@ -106,7 +107,10 @@ class CanonicalRule:
         return self._allowed(context)
 
     def may_end(self, context: Context) -> bool:
-        guesses, pending, _ = cast(CanonicalContext, context)
+        return self._may_end(context)
+
+    def _ends(self, context: CanonicalContext) -> bool:
+        guesses, pending, _ = context
         return not pending and any(self._automaton.may_end[state] for _, state in guesses)
 
     def _follow(self, context: CanonicalContext, token: int) -> CanonicalContext | None:

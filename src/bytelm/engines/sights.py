@@ -1,0 +1,128 @@
+"""What the positions of a pass see: by lane, by the pool that lanes stand in, and by stretches of a long lane."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from bytelm.engines.keyvalues import Pool
+from bytelm.engines.masks import additive
+from bytelm.engines.slots import BoolArray, IntArray
+
+STRETCH = 128
+"""How many positions of a lane attend together: fewer see less in vain, more take fewer calls."""
+
+FEWER = 0.85
+"""A stretch that sees more of the slots than this is given all of them."""
+
+TOGETHER = 32
+"""Lanes with more positions than this in a pass have calls of attention of their own."""
+
+
+@dataclass(eq=False)
+class Sight:
+    """What the positions of one lane see.
+
+    Attributes:
+        row: the lane's row in its pool.
+        at: where in the pass its positions begin.
+        first: the slot of the first of them.
+        visible: bool ``(k, n)``: which of the lane's slots each position sees.
+        positions: ``(n,)``, the place of each slot in its text.
+        chain: whether the lane is one chain that begins in this pass, so that each position sees those before it.
+    """
+
+    row: int
+    at: int
+    first: int
+    visible: BoolArray
+    positions: IntArray
+    chain: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many positions it has in the pass."""
+        return len(self.visible)
+
+    def within(self, window: int | None) -> BoolArray:
+        """``visible``, no further back than ``window`` positions, the own one included."""
+        if window is None:
+            return self.visible
+        back = self.positions[self.first :, None] - self.positions
+        return self.visible & (back < window)
+
+
+@dataclass(eq=False)
+class Group:
+    """The lanes of a pass whose rows stand in one pool, and share a call of attention if there are several."""
+
+    pool: Pool
+    sights: list[Sight] = field(default_factory=list)
+
+    @cached_property
+    def index(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """For every position: its row, its slot, its number among the row's new ones, its place in the pass."""
+        columns: list[tuple[int, int, int, int]] = [
+            (sight.row, sight.first + number, number, sight.at + number)
+            for sight in self.sights
+            for number in range(sight.size)
+        ]
+        rows, slots, numbers, places = torch.tensor(columns, device=self._device).unbind(1)
+        return rows, slots, numbers, places
+
+    @property
+    def stacks(self) -> bool:
+        """Whether one call for all rows of the pool is better than one for each lane."""
+        return 2 * len(self.sights) > self.pool.rows > 1 and self.longest[0] <= TOGETHER
+
+    @property
+    def longest(self) -> tuple[int, int]:
+        """The most new positions, and the most slots, of a lane."""
+        return max(s.size for s in self.sights), max(s.visible.shape[1] for s in self.sights)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(iter(self.pool.keys.values())).device
+
+
+@dataclass(eq=False)
+class Stretch:
+    """Some positions of a lane.
+
+    Attributes:
+        queries: which of the lane's positions in the pass.
+        slots: what they see: the first so many slots, or certain ones, or ``None`` for all.
+        mask: additive ``(1, 1, shared · k, slots)``; ``None`` where every position sees all of them.
+    """
+
+    queries: slice
+    slots: torch.Tensor | int | None
+    mask: torch.Tensor | None
+
+    def seen(self, held: torch.Tensor) -> torch.Tensor:
+        """The keys or values that the positions see, ``(1, heads, slots, size)``."""
+        if self.slots is None:
+            return held
+        return held[:, :, : self.slots] if isinstance(self.slots, int) else held.index_select(2, self.slots)
+
+
+def stretched(sight: Sight, queries: slice, window: int | None, shared: int, query: torch.Tensor) -> Stretch:
+    """Some positions of a lane with no more slots than they see.
+
+    Args:
+        sight: the lane's.
+        queries: which positions.
+        window: how far back the layer looks.
+        shared: how many query heads share keys and values.
+        query: of the layer, for its type and device.
+    """
+    visible = sight.within(window)[queries]
+    slots = np.flatnonzero(visible.any(axis=0))
+    chosen: torch.Tensor | int | None = None
+    if len(slots) <= FEWER * visible.shape[1]:
+        visible = visible[:, slots]
+        leading = slots[-1] + 1 == len(slots)
+        chosen = len(slots) if leading else torch.from_numpy(slots).to(query.device)
+    mask = additive(torch.from_numpy(visible).repeat(shared, 1), query.dtype, query.device)
+    return Stretch(queries, chosen, mask)
