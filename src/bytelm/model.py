@@ -1,6 +1,7 @@
 """The public face of every byte model, on top of two methods for one text."""
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, cast, overload
@@ -65,7 +66,11 @@ class ByteLM(ABC, Generic[StateT]):
         return symbols
 
     def symbols(
-        self, prompts: Sequence[bytes | Prompt], sampling: Sampling, rngs: Sequence[np.random.Generator]
+        self,
+        prompts: Sequence[bytes | Prompt],
+        sampling: Sampling,
+        rngs: Sequence[np.random.Generator],
+        most: int = sys.maxsize,
     ) -> list[Iterator[int]]:
         """The symbols after each prompt, 0 to 256, each given those before it; ``END`` is the last one.
 
@@ -76,6 +81,7 @@ class ByteLM(ABC, Generic[StateT]):
             prompts: as ``as_prompts`` gives them.
             sampling: how a symbol is chosen.
             rngs: where the draws of each prompt come from; greedy choice leaves them alone.
+            most: how many symbols of each will be read at most; so nothing is computed beyond.
         """
         return [self._one_by_one(prompt, sampling, rng) for prompt, rng in zip(prompts, rngs, strict=True)]
 

@@ -5,6 +5,7 @@ It is ordinary code, written as if it were alone. `together` gives an iterator o
 in any order, at any pace, and left at any time.
 """
 
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -39,14 +40,19 @@ Begin = Callable[[], Course]
 """Begins a course, when its first symbol is asked for."""
 
 
+AHEAD = 64
+"""A course with so many symbols unread asks no more until some are read."""
+
+
 class _Runner:
     """One course and what it has made (mutable)."""
 
-    def __init__(self, course: Course) -> None:
+    def __init__(self, course: Course, most: int) -> None:
         self.made: deque[int] = deque()
         self.asks: Ask | None = None
         self.ended = False
         self._course = course
+        self._left = most
         self._follow(None)
 
     def answer(self, answers: Answers) -> None:
@@ -64,8 +70,11 @@ class _Runner:
             step = next(self._course) if answers is None else self._course.send(answers)
             while not isinstance(step, Ask):
                 self.made.extend(step)
+                self._left -= len(step)
                 step = next(self._course)
             self.asks = step
+            if self._left <= 0:
+                self.leave()
         except StopIteration:
             self.ended = True
 
@@ -73,8 +82,9 @@ class _Runner:
 class _Shared:
     """The courses that ask together (mutable)."""
 
-    def __init__(self, weigher: Weigher, courses: Sequence[Begin]) -> None:
+    def __init__(self, weigher: Weigher, courses: Sequence[Begin], most: int) -> None:
         self._weigher = weigher
+        self._most = most
         self._waiting = list(courses)
         self._runners: list[_Runner] = []
 
@@ -94,12 +104,12 @@ class _Shared:
 
     def _start(self) -> None:
         if self._waiting:
-            self._runners = [_Runner(begin()) for begin in self._waiting]
+            self._runners = [_Runner(begin(), self._most) for begin in self._waiting]
             self._waiting = []
 
     def _ask(self) -> None:
-        """One round of questions: those of all courses that have no symbols left to be read."""
-        asking = [(one, one.asks) for one in self._runners if one.asks is not None and not one.made]
+        """One round of questions: those of all courses that are not far ahead of their readers."""
+        asking = [(one, one.asks) for one in self._runners if one.asks is not None and len(one.made) < AHEAD]
         answers = self._answers([(head, ask.bare) for _, ask in asking for head in ask.heads])
         found = [list(islice(answers, len(ask.heads))) for _, ask in asking]
         for (one, _), some in zip(asking, found, strict=True):
@@ -121,7 +131,10 @@ class _Shared:
                     yield from self._weigher.restricted(heads, rows)
 
 
-def together(weigher: Weigher, courses: Sequence[Begin]) -> list[Iterator[int]]:
-    """The symbols of each course. Those not yet read keep a course from asking ahead."""
-    shared = _Shared(weigher, courses)
+def together(weigher: Weigher, courses: Sequence[Begin], most: int = sys.maxsize) -> list[Iterator[int]]:
+    """The symbols of each course, of which no more than ``most`` will be read.
+
+    Whenever one that is read has to ask, all ask, but those with ``AHEAD`` symbols that wait to be read.
+    """
+    shared = _Shared(weigher, courses, most)
     return [shared.symbols(index) for index in range(len(courses))]

@@ -1,6 +1,7 @@
 """A token model and its tokenizer as a byte model."""
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -184,7 +185,11 @@ class TokenizedLM(ByteLM[CoverState]):
         )
 
     def symbols(
-        self, prompts: Sequence[bytes | Prompt], sampling: Sampling, rngs: Sequence[np.random.Generator]
+        self,
+        prompts: Sequence[bytes | Prompt],
+        sampling: Sampling,
+        rngs: Sequence[np.random.Generator],
+        most: int = sys.maxsize,
     ) -> list[Iterator[int]]:
         """The symbols after each prompt, all prompts together in the same passes.
 
@@ -192,11 +197,12 @@ class TokenizedLM(ByteLM[CoverState]):
         1, no filter) are tokens behind a drawn cover of the prompt, at one pass a token.
         """
         if not self._weigher.rule.heads_die:
-            return super().symbols(prompts, sampling, rngs)
+            return super().symbols(prompts, sampling, rngs, most)
         guessed = GUESSED // max(1, len(prompts))
         return together(
             self._weigher,
             [partial(self._course, *pair, sampling, guessed) for pair in zip(prompts, rngs, strict=True)],
+            most,
         )
 
     def _course(self, prompt: bytes | Prompt, rng: np.random.Generator, sampling: Sampling, guessed: int) -> Course:

@@ -1,5 +1,6 @@
 """Generation from any byte model: one symbol at a time, until the end of text, a stop string or the limit."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -20,7 +21,11 @@ class ByteModel(Protocol):
     """A probability distribution over byte strings, as far as generation needs it; ``ByteLM`` is one."""
 
     def symbols(
-        self, prompts: Sequence[bytes | Prompt], sampling: Sampling, rngs: Sequence[np.random.Generator]
+        self,
+        prompts: Sequence[bytes | Prompt],
+        sampling: Sampling,
+        rngs: Sequence[np.random.Generator],
+        most: int = sys.maxsize,
     ) -> list[Iterator[int]]:
         """The symbols after each prompt, chosen as ``sampling`` says, each given those before it; ``END`` ends them."""
         ...
@@ -142,7 +147,7 @@ class _Plan:
 def _continuations(model: ByteModel, prompts: Sequence[bytes | Prompt], plan: _Plan) -> list[Iterator[bytes]]:
     """The continuation of each prompt, piece by piece; the model advances only when one more byte is asked for."""
     rngs = [plan.rng(index) for index in range(len(prompts))]
-    streams = model.symbols(prompts, plan.sampling, rngs)
+    streams = model.symbols(prompts, plan.sampling, rngs, plan.max_bytes)
     return [until_stop(_bytes(symbols, plan.max_bytes), plan.stops) for symbols in streams]
 
 

@@ -55,16 +55,19 @@ class Forest:
         lanes: all lanes that have keys and values.
     """
 
-    def __init__(self, windows: Windows, alone: bool = False) -> None:
+    def __init__(self, windows: Windows, alone: bool = False, forks: bool = True) -> None:
         """A forest without lanes.
 
         Args:
             windows: which tokens the lanes leave out.
             alone: whether a pass may have one lane only; then each window has one, whatever stands in it.
+            forks: whether branches get lanes of their own. Where all heads of a text are asked about at once, as in
+                scoring, branches are many and short, and would not pay for copies.
         """
         self.lanes: list[Lane] = []
         self._windows = windows
         self._alone = alone
+        self._forks = forks and not alone
         self._places: dict[int, WeakKeyDictionary[Head, Place]] = {}
 
     def plan(self, heads: Sequence[Head], limit: int) -> Pass:
@@ -208,7 +211,7 @@ class Forest:
 
     def _forked(self, lane: Lane, slot: Slot, anchor: Head, planning: _Planning) -> tuple[Lane, Slot]:
         """Where what follows a head goes: into its lane, or, if that is crowded, into a copy of the path to it."""
-        if self._alone or slot >= lane.slots.count or lane.beside(slot) < BESIDE:
+        if not self._forks or slot >= lane.slots.count or lane.beside(slot) < BESIDE:
             return lane, slot
         if lane.others(slot) < BESIDE:
             lane.go_on_at(slot)

@@ -113,7 +113,7 @@ class HuggingFaceModel(TokenModel):
         """See `TokenModel.apart`."""
         other = object.__new__(HuggingFaceModel)
         vars(other).update(vars(self))
-        other._forget()
+        other._forget(forks=False)
         return other
 
     @property
@@ -126,8 +126,8 @@ class HuggingFaceModel(TokenModel):
         """How much memory keys and values take, room for more included."""
         return self._store.bytes
 
-    def _forget(self) -> None:
-        self._forest = Forest(self.windows, alone=self._masked)
+    def _forget(self, forks: bool = True) -> None:
+        self._forest = Forest(self.windows, self._masked, forks)
         self._store = KeyValues()
         self._rows: dict[Lane, Row] = {}
         self._passes = 0

@@ -67,7 +67,10 @@ class TokenModel(ABC):
                 yield normalised(row)
 
     def apart(self) -> "TokenModel":
-        """The same model with nothing remembered, which remembers nothing for this one; its effort counts here."""
+        """The same model with nothing remembered, which remembers nothing for this one; its effort counts here.
+
+        It is meant for whole texts whose heads are asked about many at a time.
+        """
         return self
 
 
