@@ -52,10 +52,10 @@ def read_in_turns(streams: list[Iterator[int]], turns: list[int], most: int) -> 
 def test_every_text_is_as_if_it_were_alone(kind: str, case: Case, prompts: list[bytes], turns: list[int]) -> None:
     assume(all(total(joint_of(case, prompt)) > -np.inf for prompt in prompts))
     alone = [
-        list(islice(case.model(1e-6).symbols([prompt], KINDS[kind], [rng])[0], 5))
+        list(islice(case.model(1e-6).symbols([prompt], KINDS[kind], [rng], 5)[0], 5))
         for prompt, rng in zip(prompts, rngs(len(prompts)), strict=True)
     ]
-    together = case.model(1e-6).symbols(prompts, KINDS[kind], rngs(len(prompts)))
+    together = case.model(1e-6).symbols(prompts, KINDS[kind], rngs(len(prompts)), 5)
     assert read_in_turns(together, turns, 5) == alone
 
 

@@ -40,6 +40,9 @@ GUESSED = 6
 BESIDE = 16
 """How many heads beside it, whatever they weigh."""
 
+CROWDED = 32
+"""A guess goes no further than where it leaves more heads open than this."""
+
 HEAVY = log(0.01)
 """Heads beside it are asked about, too, where their weight is known and is this much of what is known."""
 
@@ -121,7 +124,7 @@ class _Path:
             else:
                 ahead.clear()
                 after = advance_lattice(self._rule, lattice, byte)
-            if not after.cursors:
+            if not 0 < len(after.cursors) <= CROWDED:
                 break
             others += [head for head, *_ in after.cursors if head.end == lattice.end]
             lattice = after

@@ -131,17 +131,18 @@ class TreePass(Cache):  # type: ignore[misc]
         scaling: float | None,
         made: torch.Tensor,
     ) -> None:
-        """Attention of all rows of a pool at once; rows and queries that are not in the pass see nothing."""
+        """Attention of neighbouring rows of a pool at once; rows and queries that are not in the pass see nothing."""
         rows, _, numbers, places = group.index
+        rows = rows - group.rows.start
         new, count = group.longest
-        keys, values = group.pool.keys[layer][:, :, :count], group.pool.values[layer][:, :, :count]
-        padded = query.new_zeros((group.pool.rows, query.shape[1], new, query.shape[3]))
+        keys, values = group.pool.keys[layer][group.rows, :, :count], group.pool.values[layer][group.rows, :, :count]
+        padded = query.new_zeros((len(keys), query.shape[1], new, query.shape[3]))
         padded[rows, :, numbers] = query[0].transpose(0, 1)[places]
         shared = query.shape[1] // keys.shape[1]
-        folded = padded.reshape(group.pool.rows, keys.shape[1], shared * new, query.shape[3])
+        folded = padded.reshape(len(keys), keys.shape[1], shared * new, query.shape[3])
         mask = self._masks_together(group, window, shared, query)
         attended = scaled_dot_product_attention(folded, keys, values, attn_mask=mask, scale=scaling)
-        unfolded = attended.reshape(group.pool.rows, query.shape[1], new, values.shape[3])
+        unfolded = attended.reshape(len(keys), query.shape[1], new, values.shape[3])
         made[0, places] = unfolded[rows, :, numbers]
 
     def _stretches(self, sight: Sight, window: int | None, shared: int, query: torch.Tensor) -> list[Stretch]:
@@ -173,10 +174,10 @@ class TreePass(Cache):  # type: ignore[misc]
         found = self._masks.get(key)
         if found is None:
             new, count = group.longest
-            seen = torch.zeros((group.pool.rows, new, count), dtype=torch.bool)
+            seen = torch.zeros((group.rows.stop - group.rows.start, new, count), dtype=torch.bool)
             for sight in group.sights:
                 within = torch.from_numpy(sight.within(window))
-                seen[sight.row, : within.shape[0], : within.shape[1]] = within
+                seen[sight.row - group.rows.start, : within.shape[0], : within.shape[1]] = within
             found = self._masks[key] = additive(seen.repeat(1, shared, 1), query.dtype, query.device)
         return found
 

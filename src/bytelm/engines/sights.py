@@ -73,8 +73,15 @@ class Group:
 
     @property
     def stacks(self) -> bool:
-        """Whether one call for all rows of the pool is better than one for each lane."""
-        return 2 * len(self.sights) > self.pool.rows > 1 and self.longest[0] <= TOGETHER
+        """Whether one call for all rows from the first to the last is better than one for each lane."""
+        rows = self.rows.stop - self.rows.start
+        return 2 * len(self.sights) > rows > 1 and self.longest[0] <= TOGETHER
+
+    @cached_property
+    def rows(self) -> slice:
+        """The rows of the pool from the first to the last lane's, with those of others between."""
+        numbers = [sight.row for sight in self.sights]
+        return slice(min(numbers), max(numbers) + 1)
 
     @property
     def longest(self) -> tuple[int, int]:
