@@ -121,7 +121,7 @@ def test_time_inside_and_outside_the_network_is_all_the_time(bundled: dict[str, 
     for row in rows:
         spent = zip(row["inside"]["repeats"], row["outside"]["repeats"], row["microseconds"]["repeats"], strict=True)
         for inside, outside, whole in spent:
-            assert 0 < inside < whole
+            assert 0 <= inside < whole, "a few bytes may all have been asked about ahead of time"
             assert inside + outside == pytest.approx(whole, rel=1e-3)
 
 
