@@ -11,7 +11,7 @@ from bytelm.covers.model import TokenizedLM
 from bytelm.decoding.sampling import Sampling
 from bytelm.protocol import END
 from bytelm.tokens.vocabulary import Vocabulary
-from covers.random_models import Case, random_pairs, table
+from covers.random_models import Case, PairRule, random_pairs, table
 from covers.tiny_tokenizers import tiny_tokenizer
 
 DRAWS = 4000
@@ -84,3 +84,17 @@ def test_draws_that_find_the_whole_mask_empty_handed_are_rare() -> None:
     (stream,) = model.symbols([b""], Sampling(temperature=1.0), [np.random.default_rng(0)])
     made = bytes(symbol for symbol in islice(stream, 200) if symbol != END)
     assert model.effort.heads - before <= len(made) + 2
+
+
+@pytest.mark.parametrize("tries", [0, 16])
+def test_where_nothing_can_follow_it_says_so(tries: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The only token that may follow has probability zero."""
+    monkeypatch.setattr(drawing, "TRIES", tries)
+    rule = PairRule(Vocabulary([b"a", b"b"]), np.array([[True, False]] * 2 + [[True, True]]), [False] * 3)
+    with np.errstate(divide="ignore"):
+        first, then = np.log([1.0, 0.0]), np.log([0.0, 1.0])
+    model = Case(rule, lambda tokens: then if tokens else first, ()).model(0.0)
+    (stream,) = model.symbols([b""], Sampling(temperature=1.0), [np.random.default_rng(0)])
+    assert next(stream) == ord("a")
+    with pytest.raises(FloatingPointError, match="probability zero"):
+        next(stream)

@@ -6,7 +6,9 @@ import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from bytelm.covers.greedy import _Path
 from bytelm.protocol import END
+from bytelm.tokens.lattice import TextHead, begin_lattice, read_lattice
 from covers.random_models import Case, cases, table
 from covers.tiny_tokenizers import tiny_tokenizer
 
@@ -49,3 +51,15 @@ def test_greedy_asks_less_than_stepping() -> None:
             state = state.advance(bytes([symbol]))
     assert quick.effort.heads <= full.effort.heads
     assert quick.effort.passes < full.effort.passes
+
+
+def test_answers_that_nobody_will_need_are_forgotten() -> None:
+    """They would hold their heads, and with them keys and values."""
+    rule = tiny_tokenizer("words", 0).view.canonical
+    lattice = read_lattice(rule, begin_lattice(rule), b"a1 a")
+    path = _Path(rule, lattice, b"a1 a")
+    (live, *_) = (cursor.head for cursor in lattice.cursors)
+    dead, ahead = (TextHead(lattice.root, live.token, live.context, end) for end in (1, lattice.end + 1))
+    path.answers = {head: np.zeros((1, 1)) for head in (live, dead, ahead)}
+    path.asked([live], {live})
+    assert set(path.answers) == {live, ahead}

@@ -73,10 +73,13 @@ def _drawn_token(weigher: Weigher, head: TextHead, logits: Logits, rng: np.rando
             if context is not None:
                 return TextHead(head, token, context, head.end + len(rule.vocabulary.token_bytes[token]))
     (masses,) = weigher.restricted((head,), logits)
-    share = rng.random()
-    if share >= 1 - masses.end:
+    tokens = masses.of(0, rule.vocabulary.size)
+    if tokens + masses.end == 0:
+        raise impossible()
+    share = rng.random() * (tokens + masses.end)
+    if share >= tokens:
         return None
-    index = masses.drawn(0, rule.vocabulary.size, share / (1 - masses.end))
+    index = masses.drawn(0, rule.vocabulary.size, share / tokens)
     return _follow(weigher, head, int(rule.vocabulary.order[index]))
 
 

@@ -104,8 +104,14 @@ class _Path:
                 self.beside = max(0, self.beside - 3)
             self.lattice = advance_lattice(self._rule, self.lattice, byte)
 
-    def asked(self, heads: Sequence[TextHead]) -> None:
-        """Notes that the model is asked about heads (mutates)."""
+    def asked(self, heads: Sequence[TextHead], unevaluated: set[TextHead]) -> None:
+        """Notes that the model is asked about heads, and forgets answers that nobody will need (mutates).
+
+        They would hold their heads, and so keys and values, for as long as the guesses come true.
+        """
+        self.answers = {
+            head: logits for head, logits in self.answers.items() if head.end > self.lattice.end or head in unevaluated
+        }
         if self._ahead and heads[0].end < self.lattice.end:
             self.beside = min(BESIDE, self.beside + 6)
 
@@ -186,7 +192,7 @@ def _ask(
     """Asks about heads, and about those along a guess, unless all are answered already."""
     missing = [head for head in heads if head not in path.answers]
     if missing:
-        path.asked(missing)
+        path.asked(missing, work.unevaluated)
         further = _along_guess(weigher.rule, work, path, missing, guessed) if guessed else []
         answers = yield Ask([*missing, *further], bare=True)
         path.answers.update(zip([*missing, *further], answers, strict=True))

@@ -81,6 +81,11 @@ class Settling:
         return Weights(self.evaluated, self.pending)
 
     @property
+    def unevaluated(self) -> set[TextHead]:
+        """The pending heads, and those between them and the live cursors."""
+        return {*self.pending, *(child for below in self._children.values() for child in below)}
+
+    @property
     def logknown(self) -> float:
         """The log of the mass of the covers below evaluated heads."""
         return logsum(self.logmasses.values())
