@@ -33,7 +33,7 @@ NOTES = [
     "most 12 tokens, of the encodings of random pieces of texts in many scripts and of code.",
     "masks: milliseconds by the clock of one allowed_next, which reads the context and makes the mask.",
     "resident_bytes: by how much the process grew for the view. kept_bytes: the file on disk; only byte-pair encodings "
-    "of 4,096 tokens and more are kept.",
+    "of 1,024 tokens and more are kept.",
 ]
 _LONGEST_CONTEXT = 12
 

@@ -27,7 +27,7 @@ from bytelm.tokens.walks import Walks
 SPECIFICATION, RULE = "specification", "rule"
 """The names of what is kept on disk."""
 
-WORTH_KEEPING = 4096
+WORTH_KEEPING = 1024
 """A vocabulary smaller than this is read and learned in no time."""
 
 _STATES_EXPLORED = 32
