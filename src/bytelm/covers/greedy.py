@@ -10,6 +10,7 @@ the best token, and what followed the last time that the text was at such a plac
 bytes behind need no pass of their own.
 """
 
+import sys
 from collections import deque
 from collections.abc import Generator, Sequence
 from math import exp, inf, log
@@ -21,6 +22,7 @@ from bytelm.covers.guessing import Repeats
 from bytelm.covers.settling import Settling, begin_anywhere, impossible
 from bytelm.covers.weighing import Weigher
 from bytelm.engines.protocol import Logits
+from bytelm.heads import Head
 from bytelm.protocol import END, SYMBOLS
 from bytelm.tokens.lattice import Lattice, TextHead, advance_lattice
 from bytelm.tokens.rules import Rule
@@ -37,17 +39,19 @@ CLEARLY = 0.5 + 1e-6
 GUESSED = 6
 """How many heads on the guessed way a text may ask about at once."""
 
-BESIDE = 16
-"""How many heads beside it, whatever they weigh."""
-
 CROWDED = 32
 """A guess goes no further than where it leaves more heads open than this."""
 
 HEAVY = log(0.01)
 """Heads beside it are asked about, too, where their weight is known and is this much of what is known."""
 
+BESIDE = 16
+"""How many heads beside it are asked about because the like of them was needed before."""
 
-def greedy_course(weigher: Weigher, lattice: Lattice, text: bytes, guessed: int = GUESSED) -> Course:
+
+def greedy_course(
+    weigher: Weigher, lattice: Lattice, text: bytes, guessed: int = GUESSED, most: int = sys.maxsize
+) -> Course:
     """The most probable symbols after a text, of equal ones the lowest; ``END`` is the last.
 
     Args:
@@ -55,8 +59,9 @@ def greedy_course(weigher: Weigher, lattice: Lattice, text: bytes, guessed: int 
         lattice: of the text.
         text: its bytes; guesses are looked for in them.
         guessed: the most heads to guess in one pass.
+        most: how many symbols will be read; nothing is guessed behind them.
     """
-    path = _Path(weigher.rule, lattice, text)
+    path = _Path(weigher.rule, lattice, text, most)
     weights = begin_anywhere(lattice)
     while True:
         work = Settling(weigher, path.lattice, weights)
@@ -76,22 +81,22 @@ class _Path:
         lattice: of the text.
         seen: its bytes.
         answers: the logits of heads that were asked about ahead of time.
-        beside: how many heads beside the guessed way are asked about with it. They are needed where the model is
-            unsure: the number rises when the model must be asked although the guess came true, and falls when one did
-            not.
+        left: how many bytes are still to be made.
     """
 
-    def __init__(self, rule: Rule, lattice: Lattice, text: bytes) -> None:
+    def __init__(self, rule: Rule, lattice: Lattice, text: bytes, left: int) -> None:
         self.lattice = lattice
         self.seen = Repeats(text)
         self.answers: dict[TextHead, Logits] = {}
-        self.beside = 0
+        self.left = left
         self._rule = rule
+        self._beside: set[tuple[int, int]] = set()
         self._ahead: deque[tuple[int, Lattice]] = deque()
 
     def advance(self, data: bytes) -> None:
         """Goes on by some bytes (mutates); a guess that they disprove is forgotten."""
         self.seen.append(data)
+        self.left -= len(data)
         for byte in data:
             if self._ahead and self._ahead[0][0] == byte:
                 self.lattice = self._ahead.popleft()[1]
@@ -101,26 +106,34 @@ class _Path:
                 self._ahead.clear()
                 self.answers.clear()
                 self.seen.failed()
-                self.beside = max(0, self.beside - 3)
             self.lattice = advance_lattice(self._rule, self.lattice, byte)
 
-    def asked(self, heads: Sequence[TextHead], unevaluated: set[TextHead]) -> None:
-        """Notes that the model is asked about heads, and forgets answers that nobody will need (mutates).
+    def asked(self, heads: Sequence[TextHead], unevaluated: set[TextHead], beside: bool) -> None:
+        """Notes that the model must be asked about heads, and forgets answers that nobody will need (mutates).
 
         They would hold their heads, and so keys and values, for as long as the guesses come true.
+
+        Args:
+            heads: what it is asked about.
+            unevaluated: all heads that it has not been asked about.
+            beside: whether more is known than is pending, so that the heads stand beside others.
         """
         self.answers = {
             head: logits for head, logits in self.answers.items() if head.end > self.lattice.end or head in unevaluated
         }
-        if self._ahead and heads[0].end < self.lattice.end:
-            self.beside = min(BESIDE, self.beside + 6)
+        if beside:
+            self._beside.update(map(_ending, heads))
+
+    def needed_before(self, head: TextHead) -> bool:
+        """Whether a head with the same last tokens stood beside others: where a text repeats itself, it will again."""
+        return _ending(head) in self._beside
 
     def guess(self, data: bytes) -> tuple[TextHead | None, list[TextHead]]:
         """Walks on along ``data`` as far as it goes (mutates).
 
         Returns:
             the deepest head that all covers of the text and ``data`` go through, if there is any, and the heads that
-            are born on the way and live for some bytes.
+            are born on the way and live for some bytes, or stand at its end.
         """
         ahead, self._ahead = self._ahead, deque()
         lattice, others = self.lattice, list[TextHead]()
@@ -135,6 +148,8 @@ class _Path:
             others += [head for head, *_ in after.cursors if head.end == lattice.end]
             lattice = after
             self._ahead.append((byte, after))
+        else:
+            others += [head for head, *_ in lattice.cursors if head.end == lattice.end]
         deepest = next(iter(begin_anywhere(lattice).pending)) if self._ahead else None
         return deepest, others
 
@@ -192,7 +207,7 @@ def _ask(
     """Asks about heads, and about those along a guess, unless all are answered already."""
     missing = [head for head in heads if head not in path.answers]
     if missing:
-        path.asked(missing, work.unevaluated)
+        path.asked(missing, work.unevaluated, work.logknown > work.logpending)
         further = _along_guess(weigher.rule, work, path, missing, guessed) if guessed else []
         answers = yield Ask([*missing, *further], bare=True)
         path.answers.update(zip([*missing, *further], answers, strict=True))
@@ -206,7 +221,7 @@ def _along_guess(rule: Rule, work: Settling, path: _Path, asked: Sequence[TextHe
         head = max(work.evaluated, key=lambda head: work.evaluated[head].logweight)
         _, low, high = work.cursors[head]
         behind = rule.vocabulary.words[work.evaluated[head].masses.best(low, high)][path.lattice.end - head.end :]
-    deepest, others = path.guess(path.seen.guess(behind))
+    deepest, others = path.guess(path.seen.guess(behind)[: max(0, path.left - 1)])
     known = {*asked, *work.evaluated, *path.answers}
     further: list[TextHead] = []
     while deepest is not None and deepest not in known:
@@ -217,5 +232,10 @@ def _along_guess(rule: Rule, work: Settling, path: _Path, asked: Sequence[TextHe
     known.update(further)
     heavy = work.logknown + HEAVY
     others = [head for head in others if head not in known]
-    known.update(others[: path.beside])
-    return further + [head for head in others if head in known or work.logweight(head) > heavy]
+    again = [head for head in others if path.needed_before(head)][:BESIDE]
+    return further + again + [head for head in others if work.logweight(head) > heavy and head not in again]
+
+
+def _ending(head: Head) -> tuple[int, int]:
+    """The last two tokens."""
+    return (-1 if head.parent is None else head.parent.token), head.token

@@ -201,11 +201,13 @@ class TokenizedLM(ByteLM[CoverState]):
         guessed = GUESSED // max(1, len(prompts))
         return together(
             self._weigher,
-            [partial(self._course, *pair, sampling, guessed) for pair in zip(prompts, rngs, strict=True)],
+            [partial(self._course, *pair, sampling, guessed, most) for pair in zip(prompts, rngs, strict=True)],
             most,
         )
 
-    def _course(self, prompt: bytes | Prompt, rng: np.random.Generator, sampling: Sampling, guessed: int) -> Course:
+    def _course(
+        self, prompt: bytes | Prompt, rng: np.random.Generator, sampling: Sampling, guessed: int, most: int
+    ) -> Course:
         """One prompt's symbols."""
         opening, rule = self._opening(prompt), self._weigher.rule
         if not (sampling.greedy or sampling.plain):
@@ -214,7 +216,7 @@ class TokenizedLM(ByteLM[CoverState]):
         start = begin_lattice(rule, opening.head, -len(opening.prefix))
         lattice = read_lattice(rule, start, opening.prefix + opening.text)
         if sampling.greedy:
-            yield from greedy_course(self._weigher, lattice, opening.text, guessed)
+            yield from greedy_course(self._weigher, lattice, opening.text, guessed, most)
         else:
             yield from drawn_course(self._weigher, self.tolerance, lattice, rng)
 
