@@ -37,7 +37,7 @@ TOGETHER = 2**16
 """How many bytes of several texts go side by side, whole texts as far as they fit."""
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class _Trace:
     """What the lattices of a text say about one head.
 

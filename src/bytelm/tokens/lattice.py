@@ -75,19 +75,22 @@ def begin_lattice(rule: Rule, head: Head | None = None, end: int = 0) -> Lattice
 def advance_lattice(rule: Rule, lattice: Lattice, byte: int) -> Lattice:
     """The lattice after one more byte; it has no cursors if no allowed sequence of tokens spells the bytes."""
     end = lattice.end + 1
-    tail = lattice.tail + bytes([byte])
+    tail = lattice.tail + bytes((byte,))
     kept: list[Cursor] = []
     born: list[Cursor] = []
+    whole = lattice.whole
     take, size = rule.steps.take, rule.vocabulary.size
     for head, low, high in lattice.cursors:
         step = take(head.context, low, high, lattice.end - head.end, byte)
         for token, context in step.ended:
-            born.append(Cursor(TextHead(head, token, context, end), 0, size))
+            child = TextHead(head, token, context, end)
+            born.append(Cursor(child, 0, size))
+            if whole.end < end and rule.may_end(context):
+                whole = Whole(child, end)
         if step.low < step.high:
             kept.append(Cursor(head, step.low, step.high))
-    whole = next((Whole(cursor.head, end) for cursor in born if rule.may_end(cursor.head.context)), lattice.whole)
-    cursors = (*kept, *born)
-    needed = min([whole.end, *(cursor.head.end for cursor in cursors)])
+    cursors = (*kept, *born)  # in the order of their ends
+    needed = min(whole.end, cursors[0].head.end) if cursors else whole.end
     return Lattice(cursors, end, tail[len(tail) - (end - needed) :], whole, lattice.root)
 
 
