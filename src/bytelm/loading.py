@@ -40,6 +40,7 @@ def load(
     begin: Sequence[int] | int | None = None,
     dtype: str | None = None,
     device: str | None = None,
+    compile: bool = False,
 ) -> TokenizedLM: ...
 
 
@@ -55,6 +56,7 @@ def load(
     begin: Sequence[int] | int | None = None,
     dtype: str | None = None,
     device: str | None = None,
+    compile: bool = False,
 ) -> FixedBeamLM: ...
 
 
@@ -69,6 +71,7 @@ def load(
     begin: Sequence[int] | int | None = None,
     dtype: str | None = None,
     device: str | None = None,
+    compile: bool = False,
 ) -> TokenizedLM | FixedBeamLM:
     """Load a causal language model as a byte model.
 
@@ -87,10 +90,12 @@ def load(
         dtype: ``"float32"``, ``"bfloat16"`` or ``"float16"``; by default float32 on a CPU and the checkpoint's own
             elsewhere.
         device: a torch device such as ``"cpu"``; by default CUDA where there is one.
+        compile: whether `torch.compile` makes the network faster. It takes a C++ compiler on a CPU, tens of seconds the
+            first time and some seconds later; probabilities change by rounding.
 
     Raises:
         FileNotFoundError: there is no such directory or file.
-        ValueError: an unknown option, or a model that cannot be used.
+        ValueError: an unknown option, or a model that cannot be used, or not be compiled.
     """
     _check_method(method, {"width": width, "prune": prune}, {"segmentation": segmentation, "tolerance": tolerance})
     if segmentation is None:
@@ -113,7 +118,7 @@ def load(
 
     ends = tuple(dict.fromkeys(token for token in _end_tokens(network, viewed) if 0 <= token < size))
     begins = _begin_tokens(begin, viewed, size)
-    engine = token_model(network, begins)
+    engine = token_model(network, begins, compiled=compile)
     exact = TokenizedLM(engine, rule, ends, tolerance, viewed.prefix, viewed, begins)
     if method == "exact":
         return exact

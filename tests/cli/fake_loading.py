@@ -121,6 +121,7 @@ class FakeLoading(ModuleType):
         begin: Sequence[int] | None = None,
         dtype: str | None = None,
         device: str | None = None,
+        compile: bool = False,
     ) -> FakeModel:
         self.calls.append(
             {
@@ -133,6 +134,7 @@ class FakeLoading(ModuleType):
                 "begin": begin,
                 "dtype": dtype,
                 "device": device,
+                "compile": compile,
             }
         )
         if self.error:

@@ -94,11 +94,20 @@ def test_options_reach_the_loader(loading: FakeLoading, capsysbinary: Capture) -
     options = "--model m --segmentation all --tolerance 0.1 --dtype float32 --device cpu --begin 0 --begin 5"
     output(capsysbinary, "next", "x", *options.split())
     output(capsysbinary, "next", "x", "--method", "beam", "--width", "3", "--prune", "0.2")
-    plain = dict.fromkeys(("path", "segmentation", "tolerance", "width", "prune", "begin", "dtype", "device"))
+    plain: dict[str, object] = dict.fromkeys(
+        ("path", "segmentation", "tolerance", "width", "prune", "begin", "dtype", "device")
+    )
+    plain["compile"] = False
     named = {"segmentation": "all", "tolerance": 0.1, "begin": [0, 5], "dtype": "float32", "device": "cpu"}
     beam = {"method": "beam", "width": 3, "prune": 0.2}
     exact = plain | {"method": "exact"}
     assert loading.calls == [exact, exact | {"path": "m", **named}, plain | beam]
+
+
+def test_compiling_is_announced(loading: FakeLoading, capsysbinary: Capture) -> None:
+    assert main(["next", "x", "--compile"]) == 0
+    assert loading.calls[0]["compile"] is True
+    assert capsysbinary.readouterr().err.startswith(b"bytelm: compiling the network; that takes some seconds")
 
 
 @pytest.mark.usefixtures("loading")

@@ -9,7 +9,7 @@ import pytest
 from bytelm.cli.main import build_parser, main
 
 NETWORK = "--begin --device --dtype --model"
-MODEL = f"{NETWORK} --method --prune --segmentation --tolerance --width"
+MODEL = f"{NETWORK} --compile --method --prune --segmentation --tolerance --width"
 COMMANDS = {
     "generate": (
         "PROMPT --file --chat --messages --special --echo --json --raw "
@@ -81,6 +81,7 @@ MODEL_DEFAULTS: dict[str, object] = {
     "dtype": None,
     "device": None,
     "begin": None,
+    "compile": False,
 }
 
 

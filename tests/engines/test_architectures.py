@@ -67,7 +67,7 @@ def test_every_architecture_has_an_engine_that_is_right(name: str) -> None:
 
 
 def test_softcapped_attention_is_the_networks_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[dict[str, Any]] = []
+    calls: list[Any] = []
     usual = TreePass._single
 
     def counting(self: TreePass, *arguments: Any) -> Any:
@@ -85,7 +85,7 @@ def test_softcapped_attention_is_the_networks_own(monkeypatch: pytest.MonkeyPatc
     heads = [*chain(12, np.random.default_rng(0)), *chain(3, np.random.default_rng(1))]
     assert largest_difference(chosen, judge, heads) < 1e-4
     assert largest_difference(uncapped, judge, heads) > 0.01, "the cap matters"
-    assert {extra["softcap"] for extra in calls} == {0.5}
+    assert {own.keywords["softcap"] for own in calls} == {0.5}
 
 
 @pytest.mark.parametrize("make", [tiny.mixtral, tiny.qwen2_moe])

@@ -20,7 +20,9 @@ from bytelm.corpora.working import Share, Worker, WorkerError, share_of
 
 TEXT = "text"
 
-MODEL_OPTIONS = ("model", "segmentation", "tolerance", "method", "width", "prune", "begin", "dtype", "device")
+MODEL_OPTIONS = (
+    "model", "segmentation", "tolerance", "method", "width", "prune", "begin", "dtype", "device", "compile",
+)  # fmt: skip
 
 FOR_RECORDS = ("field", "keep", "skip_bad", "out", "out_format", "overwrite", "processes", "engine", "chunk_bytes")
 """The options that are for records alone."""

@@ -1,6 +1,8 @@
 """The model a command works with: its options, and what commands ask of it."""
 
 import argparse
+import gc
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -109,6 +111,11 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help="part of the probability that may stay unknown; 0 asks the model all (default: 1e-6; 1e-4 for all)",
     )
     group.add_argument(
+        "--compile",
+        action="store_true",
+        help="let torch compile the network: quicker passes, slow to load the first time",
+    )
+    group.add_argument(
         "--method",
         choices=("exact", "beam"),
         default="exact",
@@ -124,6 +131,8 @@ def open_model(arguments: argparse.Namespace) -> LoadedModel:
     """Load the model that the options name."""
     from bytelm.loading import load  # not before it is needed: it brings torch, and --help is to be instant
 
+    if arguments.compile:
+        print("bytelm: compiling the network; that takes some seconds, and a minute the first time", file=sys.stderr)
     model: LoadedModel = load(
         arguments.model,
         segmentation=arguments.segmentation,
@@ -134,5 +143,7 @@ def open_model(arguments: argparse.Namespace) -> LoadedModel:
         begin=arguments.begin,
         dtype=arguments.dtype,
         device=arguments.device,
+        compile=arguments.compile,
     )
+    gc.freeze()  # it is there to stay: else the collector walks a million objects of torch again and again
     return model

@@ -8,6 +8,7 @@ for this. Lanes whose rows stand in one tensor share one call; a lane by itself 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import torch
@@ -68,45 +69,50 @@ class TreePass(Cache):  # type: ignore[misc]
         return self.groups[0].sights[0].first
 
     def attend(
-        self, module: torch.nn.Module, query: torch.Tensor, window: int | None, scaling: float | None, extra: Any
+        self, layer: int, query: torch.Tensor, window: int | None, scaling: float | None, own: Attention | None
     ) -> torch.Tensor:
         """Attention of one layer: ``(1, positions, heads, size)``.
+
+        Args:
+            layer: its number.
+            query: ``(1, heads, positions, size)``.
+            window: how far back it looks.
+            scaling: of the products; ``None`` for one by the root of the size.
+            own: the layer's own attention, if it does more than scaled products.
 
         Raises:
             RuntimeError: the layer asks for another window than its configuration, so that its own masks, unlike ours,
                 do more than the window.
         """
-        layer: int = module.layer_idx  # type: ignore[assignment]
         if self._windows is None or self._windows.of_layer(layer) != window:
             raise RuntimeError(f"layer {layer} asks for an attention window of {window}, its configuration does not")
         if len(self.groups) == 1 and len(self.groups[0].sights) == 1:
-            return self._single(module, query, self.groups[0], self.groups[0].sights[0], layer, window, scaling, extra)
+            return self._single(layer, query, self.groups[0], self.groups[0].sights[0], window, scaling, own)
         made = query.new_empty((1, query.shape[2], query.shape[1], self.groups[0].pool.values[layer].shape[3]))
         for group in self.groups:
-            if self.attention is None and group.stacks:
+            if own is None and group.stacks:
                 self._stacked(query, group, layer, window, scaling, made)
                 continue
             for sight in group.sights:
-                own = slice(sight.at, sight.at + sight.size)
-                made[:, own] = self._single(module, query[:, :, own], group, sight, layer, window, scaling, extra)
+                here = slice(sight.at, sight.at + sight.size)
+                made[:, here] = self._single(layer, query[:, :, here], group, sight, window, scaling, own)
         return made
 
     def _single(
         self,
-        module: torch.nn.Module,
+        layer: int,
         query: torch.Tensor,
         group: Group,
         sight: Sight,
-        layer: int,
         window: int | None,
         scaling: float | None,
-        extra: Any,
+        own: Attention | None,
     ) -> torch.Tensor:
         row, count = slice(sight.row, sight.row + 1), sight.visible.shape[1]
         keys, values = group.pool.keys[layer][row, :, :count], group.pool.values[layer][row, :, :count]
-        if self.attention is not None:
+        if own is not None:
             mask = self._mask(sight, window, 1, query)
-            return self.attention(module, query, keys, values, mask, scaling=scaling, sliding_window=window, **extra)[0]
+            return own(query, keys, values, mask, scaling=scaling, sliding_window=window)[0]
         shared = query.shape[1] // keys.shape[1]
         if sight.chain and (window is None or window >= count):
             attended = scaled_dot_product_attention(
@@ -196,7 +202,14 @@ def tree_attention(
     **extra: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention of the running pass, as transformers calls it; see `TreePass.attend`."""
-    return _RUNNING.get().attend(module, query, sliding_window, scaling, extra), None
+    step, layer = running_pass(), int(module.layer_idx)  # type: ignore[arg-type]
+    own = None if step.attention is None else partial(step.attention, module, **extra)
+    return step.attend(layer, query, sliding_window, scaling, own), None
+
+
+def running_pass() -> TreePass:
+    """The pass that attention belongs to."""
+    return _RUNNING.get()
 
 
 @contextmanager

@@ -69,7 +69,12 @@ class HuggingFaceModel(TokenModel):
     """
 
     def __init__(
-        self, model: PreTrainedModel, begin: Sequence[int], context: int | None = None, masked: bool = False
+        self,
+        model: PreTrainedModel,
+        begin: Sequence[int],
+        context: int | None = None,
+        masked: bool = False,
+        compiled: bool = False,
     ) -> None:
         """Puts ``model`` into evaluation mode.
 
@@ -79,11 +84,13 @@ class HuggingFaceModel(TokenModel):
             context: how many tokens the model sees, begin tokens included; its configuration's by default.
             masked: whether the model keeps its own attention and is given masks, one lane a pass; for those that do
                 not take attention from outside.
+            compiled: whether torch compiles the network; not together with ``masked``.
 
         Raises:
-            ValueError: ``begin`` is empty or has ids outside the vocabulary, or leaves no room in the context.
+            ValueError: ``begin`` is empty or has ids outside the vocabulary, or leaves no room in the context; or the
+                model cannot be compiled.
         """
-        self._network = Network(model)
+        self._network = Network(model, compiled)
         self.windows = Windows(tuple(begin), self._network.context if context is None else context)
         check_ids(self.windows.begin, self._network.vocabulary_size)
         self.vocabulary_size = self._network.vocabulary_size

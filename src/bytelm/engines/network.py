@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from transformers import AttentionInterface, PretrainedConfig, PreTrainedModel
 
+from bytelm.engines import compiling
 from bytelm.engines.attention import NAME, Attention, TreePass, running
 from bytelm.engines.masks import Mask
 from bytelm.engines.protocol import Logits
@@ -29,7 +30,7 @@ MASKLESS = ("flash", "flex", "paged", "kernels")
 
 
 class Network:
-    """Calls the model for the logits of chosen positions; puts it into evaluation mode.
+    """Calls the model for the logits of chosen positions.
 
     Attributes:
         config: the configuration of its language model.
@@ -41,7 +42,12 @@ class Network:
         most_logits: how many positions' logits fit into ``LOGITS_BYTES``, at least one.
     """
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, compiled: bool = False) -> None:
+        """Puts ``model`` into evaluation mode.
+
+        Raises:
+            ValueError: it is to be compiled, and has attention of its own, or hands out no chosen logits.
+        """
         self.config: PretrainedConfig = model.config.get_text_config()
         self.context = context_of(self.config)
         self.vocabulary_size: int = self.config.vocab_size
@@ -53,6 +59,13 @@ class Network:
         takes = inspect.signature(model.forward).parameters
         self._keeps = "logits_to_keep" in takes
         self._remembers = next((name for name in REMEMBERED if name in takes), None)
+        self._compiled: compiling.Compiled | None = None
+        if compiled:
+            if self.own_attention is not None or not self._keeps:
+                raise ValueError(
+                    f"{type(model).__name__} does more in its attention than a compiled pass can take over"
+                )
+            self._compiled = compiling.compiled(model)
 
     @property
     def own_attention(self) -> Attention | None:
@@ -80,16 +93,13 @@ class Network:
         Returns:
             Logits, float32 ``(len(wanted), vocabulary_size)``.
         """
-        inputs: dict[str, Any] = {
-            "input_ids": self._row(tokens),
-            "position_ids": self._row(positions),
-            "past_key_values": step,
-            "use_cache": True,
-        }
-        keep = self._row(wanted)[0]
-        self._attend_by(NAME)
+        ids, places, keep = self._row(tokens), self._row(positions), self._row(wanted)[0]
+        self._attend_by(NAME if self._compiled is None else compiling.NAME)
         try:
             with torch.inference_mode(), running(step):
+                if self._compiled is not None:
+                    return self._compiled(ids, places, keep)[0]
+                inputs = {"input_ids": ids, "position_ids": places, "past_key_values": step, "use_cache": True}
                 return self._logits(inputs, keep)[0]
         finally:
             self._attend_by(self.attention)

@@ -39,7 +39,7 @@ def prove(engine: TokenModel, judge: Judge, rng: np.random.Generator, trunk: int
     """The largest difference between an engine's log-probabilities and the right ones on a small random tree, nats.
 
     The tree has a trunk, siblings on it, children on some of those while the others are gone, heads that are asked for
-    twice, branches of one length, long enough to be forked, and other texts beside it.
+    twice, branches of one length, long enough to be forked, other texts beside it, and a head whose ancestors are new.
 
     Args:
         engine: the engine on trial.
@@ -88,6 +88,7 @@ def _grow(model: TokenModel, rng: np.random.Generator, trunk: int) -> Answers:
     ask([text[-1] for text in texts])
     for some in (texts[:1], texts[1:]):
         ask([behind(text[-1], 1)[-1] for text in some])
+    ask(behind(stem[-1], 3)[-1:])
     return answers
 
 

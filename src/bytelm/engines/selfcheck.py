@@ -52,7 +52,9 @@ Maker = Callable[[PreTrainedModel], HuggingFaceModel | BranchesModel]
 """Makes an engine for a model."""
 
 
-def token_model(model: PreTrainedModel, begin: Sequence[int], context: int | None = None) -> Engine:
+def token_model(
+    model: PreTrainedModel, begin: Sequence[int], context: int | None = None, compiled: bool = False
+) -> Engine:
     """The fastest engine that is right for ``model``.
 
     A packed tree if it agrees with full passes on a small random tree; otherwise, with a warning, branches with caches
@@ -63,13 +65,17 @@ def token_model(model: PreTrainedModel, begin: Sequence[int], context: int | Non
         model: loaded, on its device, in its dtype; put into evaluation mode.
         begin: the ids in front of every head; at least one.
         context: how many tokens the model sees, begin tokens included; its configuration's by default.
+        compiled: whether torch compiles the network for a packed tree.
 
     Raises:
-        ValueError: ``begin`` is empty or has ids outside the vocabulary, or leaves no room in the context.
+        ValueError: ``begin`` is empty or has ids outside the vocabulary, or leaves no room in the context; or the
+            model is to be compiled and cannot be.
     """
     rows = RowsModel(model, begin, context)
     tried = _to_prove(model)
     judge = Judge(RowsModel(tried, begin, context))
+    if compiled:
+        return _compiled(model, tried, judge, begin, context)
     complaint = "attends in chunks" if _in_chunks(model) else ""
     for make in _candidates(model, begin, context):
         found = _complaint(make, tried, judge)
@@ -81,6 +87,17 @@ def token_model(model: PreTrainedModel, begin: Sequence[int], context: int | Non
         complaint = complaint or found
     _warn(model, complaint, "each head runs as a text of its own: slow, but right")
     return rows
+
+
+def _compiled(
+    model: PreTrainedModel, tried: PreTrainedModel, judge: Judge, begin: Sequence[int], context: int | None
+) -> HuggingFaceModel:
+    """A packed tree in a compiled network."""
+    make = partial(HuggingFaceModel, begin=begin, context=context, compiled=True)
+    found = "attends in chunks" if _in_chunks(model) else _complaint(make, tried, judge)
+    if found is not None:
+        raise ValueError(f"{type(model).__name__} cannot be compiled as a packed tree: it {found}; leave that out")
+    return make(model)
 
 
 def _candidates(model: PreTrainedModel, begin: Sequence[int], context: int | None) -> Iterator[Maker]:
