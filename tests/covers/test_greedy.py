@@ -89,7 +89,7 @@ def test_nothing_is_guessed_behind_what_will_be_read() -> None:
         lattice = read_lattice(case.rule, begin_lattice(case.rule), prompt)
         ask = next(greedy_course(case.model(0.0)._weigher, lattice, prompt, most=most))
         assert isinstance(ask, Ask)
-        return list(ask.heads)
+        return [*ask.heads, *ask.bare]
 
     ends = {most: max(head.end for head in first_question(most)) - len(prompt) for most in (1, 3, 64)}
     assert ends[1] <= 0 < ends[3] <= 2 < ends[64]

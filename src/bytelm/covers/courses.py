@@ -9,7 +9,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import islice
 from typing import Any
 
 from bytelm.covers.weighing import Weigher
@@ -21,16 +21,16 @@ class Ask:
     """The heads that a course must know about to go on, parents first.
 
     Attributes:
-        heads: the heads.
-        bare: whether it wants their logits as they are, ``(1, ids)`` each, and not what the rule makes of them.
+        heads: those of which it wants to know the `Masses`.
+        bare: those behind them of which it wants the logits as they are, ``(1, ids)`` each.
     """
 
-    heads: Sequence[TextHead]
-    bare: bool = False
+    heads: Sequence[TextHead] = ()
+    bare: Sequence[TextHead] = ()
 
 
 Answers = list[Any]
-"""`Masses` or, to a bare question, logits, in the order of the heads."""
+"""`Masses` of the heads, and logits of the bare ones, in their order."""
 
 Course = Generator[Ask | Sequence[int], Answers, None]
 """Yields symbols, 0 to 256, some at a time, or asks, and is sent the answers."""
@@ -110,8 +110,11 @@ class _Shared:
     def _ask(self) -> None:
         """One round of questions: those of all courses that are not far ahead of their readers."""
         asking = [(one, one.asks) for one in self._runners if one.asks is not None and len(one.made) < AHEAD]
-        answers = self._answers([(head, ask.bare) for _, ask in asking for head in ask.heads])
-        found = [list(islice(answers, len(ask.heads))) for _, ask in asking]
+        wanted = [
+            (head, bare) for _, ask in asking for bare, some in ((False, ask.heads), (True, ask.bare)) for head in some
+        ]
+        answers = self._answers(wanted)
+        found = [list(islice(answers, len(ask.heads) + len(ask.bare))) for _, ask in asking]
         for (one, _), some in zip(asking, found, strict=True):
             one.answer(some)
 
@@ -120,15 +123,11 @@ class _Shared:
         for logits in self._weigher.model.logits([head for head, _ in wanted]):
             some = wanted[done : done + len(logits)]
             done += len(some)
-            first = 0
-            for bare, run in groupby(some, key=lambda one: one[1]):
-                heads = [head for head, _ in run]
-                rows = logits[first : first + len(heads)]
-                first += len(heads)
-                if bare:
-                    yield from (rows[row : row + 1] for row in range(len(heads)))
-                else:
-                    yield from self._weigher.restricted(heads, rows)
+            rows = [row for row, (_, bare) in enumerate(some) if not bare]
+            chosen = logits if len(rows) == len(some) else logits[rows]
+            masses = self._weigher.restricted([some[row][0] for row in rows], chosen)
+            for row, (_, bare) in enumerate(some):
+                yield logits[row : row + 1] if bare else next(masses)
 
 
 def together(weigher: Weigher, courses: Sequence[Begin], most: int = sys.maxsize) -> list[Iterator[int]]:

@@ -50,7 +50,7 @@ def drawn_course(weigher: Weigher, tolerance: float, lattice: Lattice, rng: np.r
     yield vocabulary.words[index][depth:]
     head: TextHead | None = _follow(weigher, cursor.head, int(vocabulary.order[index]))
     while head is not None:
-        (logits,) = yield Ask((head,), bare=True)
+        (logits,) = yield Ask(bare=(head,))
         head = _drawn_token(weigher, head, logits, rng)
         yield (END,) if head is None else vocabulary.token_bytes[head.token]
 

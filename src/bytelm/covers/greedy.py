@@ -19,6 +19,7 @@ import numpy as np
 
 from bytelm.covers.courses import Answers, Ask, Course
 from bytelm.covers.guessing import Repeats
+from bytelm.covers.masses import Masses
 from bytelm.covers.settling import Settling, begin_anywhere, impossible
 from bytelm.covers.weighing import Weigher
 from bytelm.engines.protocol import Logits
@@ -37,7 +38,10 @@ CLEARLY = 0.5 + 1e-6
 """What share of all that is left makes a token's bytes certain."""
 
 GUESSED = 6
-"""How many heads on the guessed way a text may ask about at once."""
+"""How many heads on the guessed way a text may ask about at once, if it asks alone."""
+
+GUESSED_EACH = 2
+"""How many, however many texts ask together."""
 
 CROWDED = 32
 """A guess goes no further than where it leaves more heads open than this."""
@@ -206,12 +210,16 @@ def _ask(
 ) -> Generator[Ask, Answers, None]:
     """Asks about heads, and about those along a guess, unless all are answered already."""
     missing = [head for head in heads if head not in path.answers]
+    known: dict[TextHead, Masses] = {}
     if missing:
         path.asked(missing, work.unevaluated, work.logknown > work.logpending)
         further = _along_guess(weigher.rule, work, path, missing, guessed) if guessed else []
-        answers = yield Ask([*missing, *further], bare=True)
-        path.answers.update(zip([*missing, *further], answers, strict=True))
-    work.learn(heads, (next(weigher.restricted((head,), path.answers.pop(head))) for head in heads))
+        answers = yield Ask(missing, bare=further)
+        known = dict(zip(missing, answers, strict=False))
+        path.answers.update(zip(further, answers[len(missing) :], strict=True))
+    ahead = (head for head in heads if head not in known)
+    known.update((head, next(weigher.restricted((head,), path.answers.pop(head)))) for head in ahead)
+    work.learn(heads, (known[head] for head in heads))
 
 
 def _along_guess(rule: Rule, work: Settling, path: _Path, asked: Sequence[TextHead], most: int) -> list[TextHead]:

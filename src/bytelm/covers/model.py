@@ -12,7 +12,7 @@ from bytelm.chats import Message, render_chat
 from bytelm.covers.courses import Course, together
 from bytelm.covers.drawing import drawn_course, filtered_course
 from bytelm.covers.estimating import Estimate, estimate
-from bytelm.covers.greedy import GUESSED, greedy_course
+from bytelm.covers.greedy import GUESSED, GUESSED_EACH, greedy_course
 from bytelm.covers.lead import prefix_logprob
 from bytelm.covers.opening import Opening, open_prompt
 from bytelm.covers.scoring import score_texts
@@ -198,7 +198,7 @@ class TokenizedLM(ByteLM[CoverState]):
         """
         if not self._weigher.rule.heads_die:
             return super().symbols(prompts, sampling, rngs, most)
-        guessed = GUESSED // max(1, len(prompts))
+        guessed = max(GUESSED_EACH, GUESSED // max(1, len(prompts)))
         return together(
             self._weigher,
             [partial(self._course, *pair, sampling, guessed, most) for pair in zip(prompts, rngs, strict=True)],
