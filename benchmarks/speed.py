@@ -29,7 +29,19 @@ from measuring.targets import targets
 from measuring.workload import QUICK, Workload
 from measuring.writing import write
 
-PARTS = ("generate", "sample", "batch", "overhead", "score", "prefill", "prefix", "contexts", "memory", "genlm")
+PARTS = (
+    "generate",
+    "sample",
+    "batch",
+    "overhead",
+    "score",
+    "prefill",
+    "prefix",
+    "contexts",
+    "memory",
+    "compiled",
+    "genlm",
+)
 """What can be asked for; `measuring/parts.py` does all but the last."""
 
 

@@ -15,6 +15,9 @@ BASELINE = "transformers"
 GREEDY = (("greedy 1e-4", 1e-4), ("greedy 0", 0.0))
 """The rows of ``generate``, and the tolerance that the model is loaded with; the bytes are the same."""
 
+COLD = "greedy, cold"
+"""The row of a model whose tokenizer's rule has read nothing before but one prompt."""
+
 STEPPING = (("step 1e-4", 1e-4), ("step 1e-6", 1e-6), ("step 0", 0.0))
 """The rows that ask for the whole distribution, to a tolerance, at every byte."""
 
@@ -26,10 +29,12 @@ def measure(subject: Subject, work: Workload, say: Say) -> Json:
     say("generation, what the prompts cost")
     costs = {name: _reading_costs(subject.load(tolerance), prompts, name) for name, tolerance in GREEDY + STEPPING}
     models = {name: subject.load(tolerance) for name, tolerance in GREEDY + STEPPING}
+    cold = subject.fresh(tolerance=1e-4)
     reference = TokenLevel(subject)
     say("generation, warm-up")
     systems: dict[str, Callable[[bytes], bytes]] = {BASELINE: reference.generate}
     systems |= {name: partial(models[name].generate, max_bytes=work.new_bytes) for name, _ in GREEDY}
+    systems[COLD] = partial(cold.generate, max_bytes=work.new_bytes)
     systems |= {name: partial(_step, models[name], work.new_bytes) for name, _ in STEPPING}
     reference.plan([first, *prompts], work.new_bytes)
     for run in systems.values():

@@ -38,7 +38,7 @@ def measure(subject: Subject, work: Workload, say: Say) -> Json | None:
         say("memory, what streams share")
         rule, shared = _remembered(subject, prompt, sizes[-1])
         say("memory, one stream")
-        lm = subject.load(tolerance=1e-6).over(rule, 1e-6)
+        lm = subject.fresh(tolerance=1e-6).over(rule, 1e-6)
         after = list(_stream(lm, prompt, sizes))
     finally:
         tracemalloc.stop()
@@ -53,7 +53,7 @@ def measure(subject: Subject, work: Workload, say: Say) -> Json | None:
 
 def _remembered(subject: Subject, prompt: bytes, size: int) -> tuple[Rule, int]:
     """The rule of a tokenizer that has seen the text, and how many bytes it has grown by."""
-    lm = subject.load(tolerance=1e-6)
+    lm = subject.fresh(tolerance=1e-6)
     lm.generate(prompt, max_bytes=1)
     rule = lm.tokenizer.canonical
     before = _traced()
@@ -105,8 +105,8 @@ def _tensors(lm: TokenizedLM) -> tuple[int, int]:
     cache: dict[int, int] = {}
     other: dict[int, int] = {}
     for found in gc.get_objects():
-        # By its type: asking some objects of torch for their class is an act of its own.
-        if not issubclass(type(found), torch.Tensor) or found.is_meta:
+        # By its type: asking for the class of some objects is an act of its own, and compiling leaves fake tensors.
+        if type(found) not in (torch.Tensor, torch.nn.Parameter) or found.is_meta:
             continue
         storage = found.untyped_storage()
         if storage.data_ptr() not in own:

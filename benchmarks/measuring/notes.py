@@ -6,7 +6,9 @@ from types import MappingProxyType
 NOTES: Mapping[str, str] = MappingProxyType(
     {
         "all": "ratio: bytes per second over those of transformers in the same round; above 1 is faster. Every "
-        "figure is a median of the rounds.",
+        "figure is a median of the rounds. Garbage is collected before each timed call. What a tokenizer's rule learns "
+        "of texts as they come it has learned of other text, the end of the same corpus; 'cold' rows show what the "
+        "first texts cost instead.",
         "generate": "'greedy X' is bytelm's generate with a model of tolerance X; it is sure of the best byte at "
         "any, so the bytes are the same. 'step X' asks for the whole next-byte distribution to tolerance X at every "
         "byte. transformers makes as many tokens as it takes for as many bytes and has no end token; bytelm may end "
@@ -23,6 +25,8 @@ NOTES: Mapping[str, str] = MappingProxyType(
         "score": "token level: the log-probability of the text's own tokens, one plain call for each window of the "
         "context, windows half a context apart as bytelm's are. It leaves out all other segmentations and bytelm "
         "renormalises over the canonical ones, so their bits per byte differ a little.",
+        "compiled": "load(compile=True), tolerance 1e-4; transformers as it comes, not compiled. load_seconds: "
+        "loading, compilation included, with whatever torch has in its own cache on disk.",
         "prefill": "from a prompt to the distribution of the byte after it.",
         "prefix": "the time to the first byte of generate: of a prompt, of a second one that begins with nine tenths "
         "of it, and of the first again; another model has read all of them before over the same tokenizer, so that "

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from measuring import batches, contexts, generation, memory, overhead, prefixes, reading, sampling, scoring
+from measuring import batches, compiled, contexts, generation, memory, overhead, prefixes, reading, sampling, scoring
 from measuring.rounds import Json, Say
 from measuring.subjects import Subject
 from measuring.tokenlevel import TokenLevel
@@ -19,6 +19,7 @@ PARTS: Mapping[str, Measure] = MappingProxyType(
         "batch": batches.measure,
         "overhead": overhead.measure,
         "score": scoring.measure,
+        "compiled": compiled.measure,
         "prefill": reading.measure,
         "prefix": prefixes.measure,
         "contexts": contexts.measure,
@@ -31,6 +32,9 @@ def measure(subject: Subject, work: Workload, only: Sequence[str], say: Say) -> 
     """The named parts, as far as the model takes part in them."""
     say("loading")
     result = _about(subject)
+    if subject.parts is None:
+        say("reading, so that the tokenizer's rule is warm")
+        subject = subject.read(work)
     for name in only:
         if subject.parts is None or name in subject.parts:
             found = PARTS[name](subject, work, say)

@@ -22,11 +22,11 @@ def measure(subject: Subject, work: Workload, say: Say) -> Json | None:
         return None
     kept = round(work.shared_part * work.shared_bytes)
     pairs = [(prompts[i], prompts[i][:kept] + prompts[i + 1][kept:]) for i in range(0, len(prompts), 2)]
-    warmed = subject.load(tolerance=1e-6)
+    warmed = subject.fresh(tolerance=1e-6)
     say("prefixes, warm-up")
     for prompt in [warm, *(text for pair in pairs for text in pair)]:
         warmed.generate(prompt, max_bytes=1)
-    lm = subject.load(tolerance=1e-6).over(warmed.tokenizer.canonical, warmed.tolerance)
+    lm = subject.fresh(tolerance=1e-6).over(warmed.tokenizer.canonical, warmed.tolerance)
     lm.generate(warm, max_bytes=1)
     reference.generate(warm)
     seconds: dict[str, list[float]] = {name: [] for name in ("transformers", "first", "second", "again")}

@@ -1,5 +1,6 @@
 """Running rivals by turns, so that a machine that drifts drifts for all of them."""
 
+import gc
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +37,7 @@ def by_turns(
 ) -> dict[str, Rounds[OutputT]]:
     """Every system on every input of every round; within a round input by input, and each round another one first.
 
-    ``settle`` is called before the clock is read.
+    Before the clock is read garbage is collected and ``settle`` is called.
     """
     found: dict[str, Rounds[OutputT]] = {name: Rounds() for name in systems}
     names = list(systems)
@@ -48,6 +49,7 @@ def by_turns(
         for data in inputs:
             for name in names[first:] + names[:first]:
                 say(f"round {number + 1} of {len(rounds)}, {name}")
+                gc.collect()
                 settle()
                 begun = time.perf_counter()
                 output = systems[name](data)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from bytelm.covers.model import TokenizedLM
 from bytelm.loading import load, resolve
+from bytelm.tokens.rules import Rule
 from measuring.hardware import CPU, Hardware
 from measuring.rounds import Json
 from measuring.workload import Workload
@@ -53,6 +54,7 @@ class Subject:
         parts: which parts of the benchmark measure it; ``None`` for all.
         long_texts: whether it scores long documents, too.
         hardware: where it computes.
+        rule: what the tokenizer's rule has become by reading other texts; ``None`` if it has read none.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Subject:
     parts: tuple[str, ...] | None = None
     long_texts: bool = False
     hardware: Hardware = CPU
+    rule: Rule | None = None
 
     def fitted(self, work: Workload) -> Workload:
         """The workload with prompts and continuations that the context holds as tokens."""
@@ -71,9 +74,25 @@ class Subject:
         prompt = min(work.prompt_bytes, self.longest // 3)
         return replace(work, prompt_bytes=prompt, new_bytes=min(work.new_bytes, self.longest - prompt))
 
-    def load(self, tolerance: float) -> TokenizedLM:
-        """The byte model, loaded anew: nothing that it keeps is shared with another one."""
-        return load(self.path, tolerance=tolerance, device=self.hardware.device, dtype=self.hardware.dtype)
+    def load(self, tolerance: float, compiled: bool = False) -> TokenizedLM:
+        """The byte model, loaded anew: of what it keeps nothing is shared with another one but ``rule``."""
+        lm = self.fresh(tolerance, compiled)
+        return lm if self.rule is None else lm.over(self.rule, tolerance)
+
+    def fresh(self, tolerance: float, compiled: bool = False) -> TokenizedLM:
+        """The byte model as it comes from its directory."""
+        device, dtype = self.hardware.device, self.hardware.dtype
+        return load(self.path, tolerance=tolerance, device=device, dtype=dtype, compile=compiled)
+
+    def read(self, work: Workload) -> "Subject":
+        """The same, once the tokenizer's rule has read the end of the corpus, which is not measured."""
+        lm, work = self.fresh(tolerance=1e-6), self.fitted(work)
+        text = self.corpus.data[-work.read_bytes :]
+        lm.score(text[text.find(b"\n") + 1 :])
+        for start in range(0, len(text), max(1, len(text) // 8)):
+            prompt = text[start : start + work.prompt_bytes].decode("utf-8", "ignore").encode()
+            lm.generate(prompt, max_bytes=work.new_bytes, temperature=1.0, seed=start)
+        return replace(self, rule=lm.tokenizer.canonical)
 
 
 def bundled(shared: Path, scratch: Path) -> Subject:

@@ -10,6 +10,7 @@ class Workload:
     """How much is run of each kind of work. Lengths are in bytes.
 
     Attributes:
+        read_bytes: how much the tokenizer's rule has read before anything is measured.
         repeats: how often everything is measured, on other prompts and texts each time.
         prompts: how many prompts each repeat of the generation has.
         prompt_bytes: how long a prompt is.
@@ -31,6 +32,7 @@ class Workload:
         rival_rounds: how often.
     """
 
+    read_bytes: int = 16 * KILO
     repeats: int = 5
     prompts: int = 2
     prompt_bytes: int = 85
@@ -53,6 +55,7 @@ class Workload:
 
 
 QUICK = Workload(
+    read_bytes=512,
     repeats=2,
     prompts=1,
     new_bytes=16,

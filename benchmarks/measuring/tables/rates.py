@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from measuring.rounds import Json
 from measuring.tables.lines import having, median, spread, title
 
-_COLUMNS = f"{'':<14}{'bytes/s':>8} {'spread':>15} {'ratio':>6}  {'passes/B':>8} {'heads/B':>8} {'pos./B':>7}"
+_COLUMNS = f"{'':<16}{'bytes/s':>8} {'spread':>15} {'ratio':>6}  {'passes/B':>8} {'heads/B':>8} {'pos./B':>7}"
 
 
 def lines(models: Mapping[str, Json]) -> Iterator[str]:
@@ -14,6 +14,7 @@ def lines(models: Mapping[str, Json]) -> Iterator[str]:
     yield from _sampling(models)
     yield from _batches(models)
     yield from _scoring(models)
+    yield from _compiled(models)
 
 
 def _generation(models: Mapping[str, Json]) -> Iterator[str]:
@@ -66,10 +67,20 @@ def _scoring(models: Mapping[str, Json]) -> Iterator[str]:
             yield from (_row(label, row) for label, row in rates.items())
 
 
+def _compiled(models: Mapping[str, Json]) -> Iterator[str]:
+    found = having(models, "compiled")
+    if not found:
+        return
+    yield from title("A network compiled by torch beside transformers that is not", _COLUMNS)
+    for name, rows in found.items():
+        yield f"{name}, loaded in {rows['load_seconds']} s"
+        yield from (_row(way, rows[way]["compiled"]) for way in ("greedy", "sampling", "score"))
+
+
 def _row(label: str, row: Json) -> str:
     rate = row["bytes_per_second"]
     ratio = row["ratio"]["median"] if "ratio" in row else 1.0
-    line = f"  {label:<12}{rate['median']:>8.0f} {spread(rate):>15} {ratio:>6.2f}"
+    line = f"  {label:<14}{rate['median']:>8.0f} {spread(rate):>15} {ratio:>6.2f}"
     if "per_byte" not in row:
         return line
     byte = row["per_byte"]

@@ -220,17 +220,23 @@ class Restriction:
             yield from self._on_device(logits, wanted)
             return
         step = max(1, _ROWS_AT_ONCE // logits.shape[1])
+        room = np.empty_like(logits[:step])
         for start in range(0, len(wanted), step):
-            yield from self._in_memory(logits[start : start + step], wanted[start : start + step])
+            yield from self._in_memory(logits[start : start + step], wanted[start : start + step], room)
 
-    def _in_memory(self, logits: NDArray[Any], wanted: Sequence[Wanted]) -> Iterator[Masses]:
+    def _in_memory(self, logits: NDArray[Any], wanted: Sequence[Wanted], room: NDArray[Any]) -> Iterator[Masses]:
+        """The masses of a few rows; ``room`` holds as many, and is written to."""
         highest = logits.max(axis=1, keepdims=True)
         if not np.isfinite(highest).all():
             raise no_distribution()
         deep = (highest - logits.min(axis=1, keepdims=True) > DEEPEST)[:, 0].tolist()
-        exponentials = np.exp(logits - highest)
-        scaled = np.take(exponentials, self._vocabulary.order, axis=1)
-        scaled *= np.stack([one.allowed for one in wanted])
+        exponentials = np.subtract(logits, highest, out=room[: len(logits)])
+        np.exp(exponentials, out=exponentials)
+        scaled = exponentials.take(
+            self._vocabulary.order, axis=1, mode="clip"
+        )  # which does not check the order's range
+        for row, one in zip(scaled, wanted, strict=True):
+            row *= one.allowed
         scaled[:, self._spelled_ends] = 0
         ends = exponentials[:, self._ends].sum(axis=1, dtype=np.float64).tolist()
         totals = scaled.sum(axis=1).tolist()
