@@ -97,7 +97,7 @@ def test_logits_that_are_no_distribution(wrong: float, device: bool) -> None:
     with pytest.raises(FloatingPointError, match="NaN or infinity"):
         made(torch.from_numpy(logits) if device else logits, [everything])
     with pytest.raises(FloatingPointError, match="NaN or infinity"):
-        drawing(logits)
+        drawing(torch.from_numpy(logits) if device else logits)
 
 
 @given(st.integers(1, 2000), st.integers(0, 1000), st.floats(0, 1, exclude_max=True))
@@ -108,7 +108,8 @@ def test_draws_are_by_cumulative_probability(size: int, seed: int, share: float)
     sums = np.cumsum(scaled)
     with np.errstate(divide="ignore"):
         logits = np.log(scaled)[np.newaxis]
-    for found in (HostMasses(scaled, float(scaled.sum()), 0.0).drawn(0, size, share), drawing(logits)(share)):
+    stored = HostMasses(scaled, float(scaled.sum()), 0.0).drawn(0, size, share)
+    for found in (stored, drawing(logits)(share), drawing(torch.from_numpy(logits).double())(share)):
         assert scaled[found] > 0
         before = sums[found] - scaled[found]
         assert before - 1e-9 <= share * sums[-1] <= sums[found] + 1e-9

@@ -166,14 +166,33 @@ class DeviceMasses(Masses):
 def drawing(logits: Logits) -> Callable[[float], int]:
     """Draws from one row of logits, ``(1, ids)``: the id at which the cumulative probability exceeds a share in [0, 1).
 
+    Logits on another device stay there.
+
     Raises:
         FloatingPointError: the logits hold NaN or infinity.
     """
-    row = (logits if isinstance(logits, np.ndarray) else logits.float().cpu().numpy())[0]
+    if not isinstance(logits, np.ndarray):
+        return _drawing_on_device(logits[0])
+    row = logits[0]
     highest = row.max()
     if not np.isfinite(highest):
         raise no_distribution()
     return _Drawn(np.exp(row - highest)).at
+
+
+def _drawing_on_device(row: "torch.Tensor") -> Callable[[float], int]:
+    import torch
+
+    sums = torch.exp(row - row.max()).double().cumsum(0)
+    total = float(sums[-1])
+    if not np.isfinite(total):
+        raise no_distribution()
+
+    def draw(share: float) -> int:
+        place = int(torch.searchsorted(sums, share * total, right=True))
+        return place if place < len(sums) else int(torch.searchsorted(sums, total))
+
+    return draw
 
 
 class _Drawn:
