@@ -1,8 +1,10 @@
 """Loading a model from a directory, a hub id, or the package itself. No code of a checkpoint is ever run."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
@@ -41,6 +43,7 @@ def load(
     dtype: str | None = None,
     device: str | None = None,
     compile: bool = False,
+    tensor_parallel: bool = False,
 ) -> TokenizedLM: ...
 
 
@@ -57,6 +60,7 @@ def load(
     dtype: str | None = None,
     device: str | None = None,
     compile: bool = False,
+    tensor_parallel: bool = False,
 ) -> FixedBeamLM: ...
 
 
@@ -72,6 +76,7 @@ def load(
     dtype: str | None = None,
     device: str | None = None,
     compile: bool = False,
+    tensor_parallel: bool = False,
 ) -> TokenizedLM | FixedBeamLM:
     """Load a causal language model as a byte model.
 
@@ -89,9 +94,12 @@ def load(
             end token.
         dtype: ``"float32"``, ``"bfloat16"`` or ``"float16"``; by default float32 on a CPU and the checkpoint's own
             elsewhere.
-        device: a torch device such as ``"cpu"``; by default CUDA where there is one.
+        device: a torch device such as ``"cpu"``, or ``"auto"`` for layers spread over all accelerators, which needs
+            accelerate; by default CUDA where there is one.
         compile: whether `torch.compile` makes the network faster. It takes a C++ compiler on a CPU, tens of seconds the
             first time and some seconds later; probabilities change by rounding.
+        tensor_parallel: whether the processes that torchrun started share the network's matrices among them, as
+            transformers lays down for it; needs accelerate. All of them must ask the same.
 
     Raises:
         FileNotFoundError: there is no such directory or file.
@@ -110,7 +118,7 @@ def load(
     if directory.is_file():
         raise ValueError(f"{directory} is a file; give the directory of the model")
     viewed = Tokenizer(directory)
-    network = _network(directory, dtype, device)
+    network = _network(directory, dtype, device, tensor_parallel)
     size = int(network.get_output_embeddings().weight.shape[0])
     viewed = viewed if viewed.size <= size else Tokenizer(directory, size=size)
     rule = viewed.canonical if segmentation == "canonical" else viewed.every
@@ -191,25 +199,44 @@ def _snapshot(repository: str) -> Path:
     return Path(found)
 
 
-def _network(directory: Path, dtype: str | None, device: str | None) -> "PreTrainedModel":
+def _network(directory: Path, dtype: str | None, device: str | None, tensor_parallel: bool) -> "PreTrainedModel":
     """The causal language model of a directory, in evaluation mode."""
     if not (directory / "config.json").is_file():
         raise FileNotFoundError(f"no config.json in {directory}: that is no model directory in Hugging Face form")
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
-    place = _device(device)
+    spread = _spread(device, tensor_parallel)
+    place = _device(None if spread else device)
     if dtype is None:
         dtype = "float32" if place.type == "cpu" else "auto"
     logging.disable_progress_bar()
     try:
         network = AutoModelForCausalLM.from_pretrained(
-            directory, dtype=dtype, trust_remote_code=False, local_files_only=True, weights_only=True
+            directory, dtype=dtype, trust_remote_code=False, local_files_only=True, weights_only=True, **spread
         )
     except Exception as error:
         raise ValueError(f"{directory} does not hold a usable causal language model: {_first_line(error)}") from error
-    moved: PreTrainedModel = network.to(place).eval()
-    return moved
+    placed: PreTrainedModel = (network if spread else network.to(place)).eval()
+    return placed
+
+
+def _spread(device: str | None, tensor_parallel: bool) -> dict[str, object]:
+    """What transformers is told so that it spreads a model over devices; nothing where one takes it all."""
+    if not tensor_parallel and device != "auto":
+        return {}
+    wish = "tensor_parallel=True" if tensor_parallel else 'device="auto"'
+    if find_spec("accelerate") is None:
+        raise ValueError(f"{wish} needs accelerate, which is not installed: pip install 'bytelm[spread]'")
+    if not tensor_parallel:
+        return {"device_map": "auto"}
+    if device is not None:
+        raise ValueError(f"tensor_parallel=True places the network itself; leave out device={device!r}")
+    if "WORLD_SIZE" not in os.environ:
+        raise ValueError("tensor_parallel=True is for processes of torchrun: torchrun --nproc-per-node 2 program.py")
+    from transformers.distributed import DistributedConfig
+
+    return {"distributed_config": DistributedConfig(tp_plan="auto")}
 
 
 def _device(name: str | None) -> "torch.device":

@@ -171,3 +171,13 @@ def test_masks_are_added_to_scores(dtype: torch.dtype) -> None:
     assert mask.dtype == dtype
     assert mask.tolist() == [[[[0, lowest], [0, 0]]]]
     assert additive(seen[None].repeat(3, 1, 1), dtype, torch.device("cpu")).shape == (3, 1, 2, 2)
+
+
+def test_what_a_pass_looks_up_is_kept_for_every_device() -> None:
+    """Layers may stand on several."""
+    trial = Trial([(20, 5), (3, 1)])
+    trial.answer()
+    group = Group(trial.rows[0].pool, trial.sights)
+    for name in ("cpu", "meta", "cpu"):
+        assert {part.device.type for part in group.index(torch.device(name))} == {name}
+    assert group.index(torch.device("cpu"))[3].tolist() == list(range(6))

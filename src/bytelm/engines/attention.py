@@ -25,6 +25,10 @@ Attention = Callable[..., tuple[torch.Tensor, torch.Tensor | None]]
 """What transformers takes for attention: keys and values in, ``(1, positions, heads, size)`` and weights out."""
 
 
+_Kind = tuple[int, int | None, int, torch.dtype, torch.device]
+"""What masks are told apart by: the lane or lanes, the window, how many heads share keys, and what they are for."""
+
+
 class TreePass(Cache):  # type: ignore[misc]
     """One pass on its way through the network: writes keys and values, and knows what sees what.
 
@@ -40,8 +44,8 @@ class TreePass(Cache):  # type: ignore[misc]
         self.groups = groups
         self.attention = attention
         self._windows = windows
-        self._stretched: dict[tuple[int, int | None, int, torch.dtype], list[Stretch]] = {}
-        self._masks: dict[tuple[int, int | None, int, torch.dtype], torch.Tensor | None] = {}
+        self._stretched: dict[_Kind, list[Stretch]] = {}
+        self._masks: dict[_Kind, torch.Tensor | None] = {}
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *_: Any, **__: Any
@@ -55,7 +59,7 @@ class TreePass(Cache):  # type: ignore[misc]
                 keys[sight.row, :, old] = key_states[0, :, new]
                 values[sight.row, :, old] = value_states[0, :, new]
             else:
-                rows, slots, _numbers, places = group.index
+                rows, slots, _numbers, places = group.index(key_states.device)
                 keys[rows, :, slots] = key_states[0].transpose(0, 1)[places]
                 values[rows, :, slots] = value_states[0].transpose(0, 1)[places]
         if self._windows is not None:
@@ -138,7 +142,7 @@ class TreePass(Cache):  # type: ignore[misc]
         made: torch.Tensor,
     ) -> None:
         """Attention of neighbouring rows of a pool at once; rows and queries that are not in the pass see nothing."""
-        rows, _, numbers, places = group.index
+        rows, _, numbers, places = group.index(query.device)
         rows = rows - group.rows.start
         new, count = group.longest
         keys, values = group.pool.keys[layer][group.rows, :, :count], group.pool.values[layer][group.rows, :, :count]
@@ -153,7 +157,7 @@ class TreePass(Cache):  # type: ignore[misc]
 
     def _stretches(self, sight: Sight, window: int | None, shared: int, query: torch.Tensor) -> list[Stretch]:
         """A lane's positions, some at a time, each stretch with no more slots than it sees."""
-        key = (id(sight), window, shared, query.dtype)
+        key = (id(sight), window, shared, query.dtype, query.device)
         if key not in self._stretched:
             if sight.size <= STRETCH:
                 mask = self._mask(sight, window, shared, query)
@@ -167,7 +171,7 @@ class TreePass(Cache):  # type: ignore[misc]
 
     def _mask(self, sight: Sight, window: int | None, shared: int, query: torch.Tensor) -> torch.Tensor | None:
         """Additive ``(1, 1, shared · k, n)``; ``None`` where every position sees every slot."""
-        key = (id(sight), window, shared, query.dtype)
+        key = (id(sight), window, shared, query.dtype, query.device)
         if key not in self._masks:
             seen = torch.from_numpy(sight.within(window))
             everything = bool(seen.all())
@@ -176,7 +180,7 @@ class TreePass(Cache):  # type: ignore[misc]
 
     def _masks_together(self, group: Group, window: int | None, shared: int, query: torch.Tensor) -> torch.Tensor:
         """Additive ``(rows, 1, shared · k, n)``."""
-        key = (id(group), window, shared, query.dtype)
+        key = (id(group), window, shared, query.dtype, query.device)
         found = self._masks.get(key)
         if found is None:
             new, count = group.longest

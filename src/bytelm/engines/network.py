@@ -58,6 +58,7 @@ class Network:
         self.attention: str = self.config._attn_implementation or "eager"
         takes = inspect.signature(model.forward).parameters
         self._keeps = "logits_to_keep" in takes
+        self._scattered = len({parameter.device for parameter in model.parameters()}) > 1
         self._remembers = next((name for name in REMEMBERED if name in takes), None)
         self._compiled: compiling.Compiled | None = None
         if compiled:
@@ -93,7 +94,7 @@ class Network:
         Returns:
             Logits, float32 ``(len(wanted), vocabulary_size)``.
         """
-        ids, places, keep = self._row(tokens), self._row(positions), self._row(wanted)[0]
+        ids, places, keep = self._row(tokens), self._row(positions), self._chosen(wanted)
         self._attend_by(NAME if self._compiled is None else compiling.NAME)
         try:
             with torch.inference_mode(), running(step):
@@ -116,7 +117,7 @@ class Network:
             "use_cache": True,
         }
         with torch.inference_mode():
-            return self._logits(inputs, self._row(wanted)[0])[0]
+            return self._logits(inputs, self._chosen(wanted))[0]
 
     def handed(self, logits: torch.Tensor) -> Logits:
         """Logits as the engines hand them on: in main memory where the network is there, else on its device."""
@@ -160,7 +161,7 @@ class Network:
         if state is not None:
             inputs[self._remembers] = state
         with torch.inference_mode():
-            logits, outputs = self._called(inputs, self._row(wanted)[0])
+            logits, outputs = self._called(inputs, self._chosen(wanted))
         return logits, outputs[self._remembers]
 
     def _attend_by(self, name: str) -> None:
@@ -173,6 +174,10 @@ class Network:
 
     def _row(self, numbers: list[int]) -> torch.Tensor:
         return torch.from_numpy(np.array([numbers], dtype=np.int64)).to(self.device)
+
+    def _chosen(self, places: list[int]) -> torch.Tensor:
+        """Indices, in main memory where layers stand on several devices: those may index tensors on any."""
+        return torch.tensor(places) if self._scattered else self._row(places)[0]
 
     def _logits(self, inputs: dict[str, Any], keep: torch.Tensor) -> torch.Tensor:
         """Float32 logits ``(batch, len(keep), vocabulary_size)`` at positions ``keep``."""

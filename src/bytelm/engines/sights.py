@@ -59,17 +59,23 @@ class Group:
 
     pool: Pool
     sights: list[Sight] = field(default_factory=list)
+    _indices: dict[torch.device, torch.Tensor] = field(default_factory=dict, init=False)
+
+    def index(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """For every position: its row, its slot, its number among the row's new ones, its place in the pass."""
+        if device not in self._indices:
+            self._indices[device] = self._columns.to(device)
+        rows, slots, numbers, places = self._indices[device].unbind(1)
+        return rows, slots, numbers, places
 
     @cached_property
-    def index(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """For every position: its row, its slot, its number among the row's new ones, its place in the pass."""
+    def _columns(self) -> torch.Tensor:
         columns: list[tuple[int, int, int, int]] = [
             (sight.row, sight.first + number, number, sight.at + number)
             for sight in self.sights
             for number in range(sight.size)
         ]
-        rows, slots, numbers, places = torch.tensor(columns, device=self._device).unbind(1)
-        return rows, slots, numbers, places
+        return torch.tensor(columns)
 
     @property
     def stacks(self) -> bool:
@@ -87,10 +93,6 @@ class Group:
     def longest(self) -> tuple[int, int]:
         """The most new positions, and the most slots, of a lane."""
         return max(s.size for s in self.sights), max(s.visible.shape[1] for s in self.sights)
-
-    @property
-    def _device(self) -> torch.device:
-        return next(iter(self.pool.keys.values())).device
 
 
 @dataclass(eq=False)
