@@ -49,6 +49,7 @@ def drawn_course(weigher: Weigher, tolerance: float, lattice: Lattice, rng: np.r
     index = masses.drawn(cursor.low, cursor.high, share / tokens)
     yield vocabulary.words[index][depth:]
     head: TextHead | None = _follow(weigher, cursor.head, int(vocabulary.order[index]))
+    del work, lattice, cursor, masses, heads  # what was not drawn may go, and its keys and values with it
     while head is not None:
         (logits,) = yield Ask(bare=(head,))
         head = _drawn_token(weigher, head, logits, rng)

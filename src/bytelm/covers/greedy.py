@@ -67,6 +67,7 @@ def greedy_course(
     """
     path = _Path(weigher.rule, lattice, text, most)
     weights = begin_anywhere(lattice)
+    del lattice  # its heads may go when the path has moved on
     while True:
         work = Settling(weigher, path.lattice, weights)
         data = yield from _certain(weigher, work, path, guessed)

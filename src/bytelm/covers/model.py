@@ -214,11 +214,11 @@ class TokenizedLM(ByteLM[CoverState]):
             yield from filtered_course(begin_unsettled(self._weigher, self.tolerance, opening), sampling, rng)
             return
         start = begin_lattice(rule, opening.head, -len(opening.prefix))
-        lattice = read_lattice(rule, start, opening.prefix + opening.text)
+        read = partial(read_lattice, rule, start, opening.prefix + opening.text)  # none of it is held here
         if sampling.greedy:
-            yield from greedy_course(self._weigher, lattice, opening.text, guessed, most)
+            yield from greedy_course(self._weigher, read(), opening.text, guessed, most)
         else:
-            yield from drawn_course(self._weigher, self.tolerance, lattice, rng)
+            yield from drawn_course(self._weigher, self.tolerance, read(), rng)
 
     def _opening(self, prompt: bytes | Prompt) -> Opening:
         if isinstance(prompt, Prompt):

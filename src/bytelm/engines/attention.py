@@ -118,6 +118,8 @@ class TreePass(Cache):  # type: ignore[misc]
             mask = self._mask(sight, window, 1, query)
             return own(query, keys, values, mask, scaling=scaling, sliding_window=window)[0]
         shared = query.shape[1] // keys.shape[1]
+        if shared == 1 and sight.whole and (window is None or window >= count):
+            return scaled_dot_product_attention(query, keys, values, scale=scaling).transpose(1, 2)
         if sight.chain and (window is None or window >= count):
             attended = scaled_dot_product_attention(
                 query, keys, values, is_causal=True, scale=scaling, enable_gqa=shared > 1

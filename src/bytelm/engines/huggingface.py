@@ -43,6 +43,9 @@ COMPACT_ABOVE = 64
 COMPACT_SHARE = 1 / 16
 """Nor are fewer than this share of all slots."""
 
+COMPACT_AFTER = 16
+"""A lane that has run so many passes since is rid of any: where all slots are seen, attention needs no mask."""
+
 IDLE_BYTES = 256 * 2**20
 """How much memory the keys and values of texts that are gone, and of windows that were left, may take."""
 
@@ -195,7 +198,9 @@ class HuggingFaceModel(TokenModel):
         self._passes += 1
         for lane in step.parts:
             lane.used = self._passes
-            if lane.dead > max(COMPACT_ABOVE, COMPACT_SHARE * lane.slots.count):
+            lane.passes += 1
+            most = max(COMPACT_ABOVE, COMPACT_SHARE * lane.slots.count) if lane.passes < COMPACT_AFTER else 0
+            if lane.dead > most:
                 self._rows[lane].keep(lane.compact(len(self.windows.begin)))
         if step.begun or self._passes % SELDOM == 0:
             others = [lane for lane in self._forest.lanes if lane.used != self._passes]

@@ -49,6 +49,7 @@ class Lane:
         slots: the slots.
         live: how many heads have a place here.
         used: when it was used last, as the engine counts.
+        passes: how many it has run since it began or was compacted.
         passed: whether a text that stands here has gone on in a later window.
         company: how many heads its last pass answered here.
     """
@@ -58,6 +59,7 @@ class Lane:
         self.slots = Slots()
         self.live = 0
         self.used = 0
+        self.passes = 0
         self.passed = False
         self.company = 0
         self._places: list[Place] = []
@@ -161,6 +163,7 @@ class Lane:
             begin: how many begin tokens hold the first slots; they stay.
         """
         self._places = self.places
+        self.passes = 0
         stood = np.array([place.slot for place in self._places], dtype=np.int64)
         needed = self.slots.above(np.append(stood, min(begin, self.slots.count) - 1))
         deepest = int(needed[np.argmax(self.slots.positions[needed])])

@@ -45,6 +45,11 @@ class Sight:
         """How many positions it has in the pass."""
         return len(self.visible)
 
+    @cached_property
+    def whole(self) -> bool:
+        """Whether every position sees every slot."""
+        return bool(self.visible.all())
+
     def within(self, window: int | None) -> BoolArray:
         """``visible``, no further back than ``window`` positions, the own one included."""
         if window is None:
