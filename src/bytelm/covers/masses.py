@@ -27,6 +27,9 @@ FADED = 1e-3
 """Where the masses of a row come to less than this, they have lost digits."""
 
 _BLOCK = 512
+_FEW = 4096
+"""A cumulative sum of no more values than this is quick."""
+
 _ROWS_AT_ONCE = 2**17
 
 
@@ -200,17 +203,23 @@ class _Drawn:
 
     def __init__(self, scaled: NDArray[Any]) -> None:
         self._scaled = scaled
-        self._blocks = np.cumsum(np.add.reduceat(scaled, np.arange(0, len(scaled), _BLOCK), dtype=np.float64))
+        self._block = 1 if len(scaled) <= _FEW else _BLOCK
+        sums = (
+            scaled if self._block == 1 else np.add.reduceat(scaled, np.arange(0, len(scaled), _BLOCK), dtype=np.float64)
+        )
+        self._blocks = np.cumsum(sums, dtype=np.float64)
 
     def at(self, share: float) -> int:
         """The place at which the cumulative sum exceeds a share of all, in [0, 1)."""
         target = share * float(self._blocks[-1])
         block = min(int(np.searchsorted(self._blocks, target, side="right")), len(self._blocks) - 1)
-        within = self._scaled[block * _BLOCK : (block + 1) * _BLOCK]
+        within = self._scaled[block * self._block : (block + 1) * self._block]
         rest = target - (float(self._blocks[block - 1]) if block else 0.0)
-        place = int(np.searchsorted(np.cumsum(within, dtype=np.float64), rest, side="right"))
-        found = place if place < len(within) and within[place] > 0 else int(np.flatnonzero(within)[-1])
-        return block * _BLOCK + found
+        place = 0 if self._block == 1 else int(np.searchsorted(np.cumsum(within, dtype=np.float64), rest, side="right"))
+        if place < len(within) and within[place] > 0:
+            return block * self._block + place
+        # Rounding has led past the last one that has any probability.
+        return int(np.flatnonzero(self._scaled[: (block + 1) * self._block])[-1])
 
 
 class Restriction:

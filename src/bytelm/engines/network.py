@@ -94,7 +94,9 @@ class Network:
         Returns:
             Logits, float32 ``(len(wanted), vocabulary_size)``.
         """
-        ids, places, keep = self._row(tokens), self._row(positions), self._chosen(wanted)
+        both = self._row([tokens, positions])
+        ids, places = both[:1], both[1:]
+        keep = self._chosen(wanted)
         self._attend_by(NAME if self._compiled is None else compiling.NAME)
         try:
             with torch.inference_mode(), running(step):
@@ -110,8 +112,8 @@ class Network:
     ) -> torch.Tensor:
         """The same for one lane, by the network's own attention and a mask of what each new position sees."""
         inputs: dict[str, Any] = {
-            "input_ids": self._row(tokens),
-            "position_ids": self._row(positions),
+            "input_ids": self._row([tokens]),
+            "position_ids": self._row([positions]),
             "attention_mask": mask,
             "past_key_values": step,
             "use_cache": True,
@@ -172,12 +174,12 @@ class Network:
         else:
             self.config._attn_implementation = name
 
-    def _row(self, numbers: list[int]) -> torch.Tensor:
-        return torch.from_numpy(np.array([numbers], dtype=np.int64)).to(self.device)
+    def _row(self, numbers: list[list[int]]) -> torch.Tensor:
+        return torch.from_numpy(np.array(numbers, dtype=np.int64)).to(self.device)
 
     def _chosen(self, places: list[int]) -> torch.Tensor:
         """Indices, in main memory where layers stand on several devices: those may index tensors on any."""
-        return torch.tensor(places) if self._scattered else self._row(places)[0]
+        return torch.tensor(places) if self._scattered else self._row([places])[0]
 
     def _logits(self, inputs: dict[str, Any], keep: torch.Tensor) -> torch.Tensor:
         """Float32 logits ``(batch, len(keep), vocabulary_size)`` at positions ``keep``."""
