@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from measuring.tables.markdown import costs_table, greedy_table
+from measuring.tables.markdown import compiled_table, costs_table, greedy_table
 
 
 def main(arguments: list[str]) -> int:
@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> int:
         print("readme_tables.py: name one file that speed.py wrote", file=sys.stderr)
         return 2
     result = json.loads(Path(arguments[0]).read_text("utf-8"))
-    print("\n".join([*greedy_table(result), "", *costs_table(result)]))
+    print("\n".join([*greedy_table(result), "", *costs_table(result), "", *compiled_table(result)]))
     return 0
 
 

@@ -79,9 +79,13 @@ def speed() -> dict[str, Any]:
 
 def test_the_speed_tables_are_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    from measuring.tables.markdown import costs_table, greedy_table  # type: ignore[import-not-found]
+    from measuring.tables.markdown import (  # type: ignore[import-not-found]
+        compiled_table,
+        costs_table,
+        greedy_table,
+    )
 
-    for table in (greedy_table(speed()), costs_table(speed())):
+    for table in (greedy_table(speed()), costs_table(speed()), compiled_table(speed())):
         assert len(table) > 2
         assert "\n".join(table) in README
 

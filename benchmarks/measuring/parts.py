@@ -32,9 +32,8 @@ def measure(subject: Subject, work: Workload, only: Sequence[str], say: Say) -> 
     """The named parts, as far as the model takes part in them."""
     say("loading")
     result = _about(subject)
-    if subject.parts is None:
-        say("reading, so that the tokenizer's rule is warm")
-        subject = subject.read(work)
+    say("reading, so that the tokenizer's rule is warm")
+    subject = subject.read(work)
     for name in only:
         if subject.parts is None or name in subject.parts:
             found = PARTS[name](subject, work, say)

@@ -17,7 +17,7 @@ RIVALS = {
 
 def greedy_table(result: Json) -> list[str]:
     """Greedy generation beside transformers and the rivals, a line for each model."""
-    headings = ("model", "transformers", "bytelm", "ratio", "at tolerance 0", "genlm-bytes, K = 5", *RIVALS)
+    headings = ("model", "transformers", "bytelm", "ratio", "cold", "at tolerance 0", "genlm-bytes, K = 5", *RIVALS)
     quoted = result["rivals"]["generate"]
     rows = []
     for name, model in result["models"].items():
@@ -25,11 +25,11 @@ def greedy_table(result: Json) -> list[str]:
             continue
         found, own = model["generate"], model.get("genlm", {}).get("rows", {}).get(GENLM, {})
         rate = [f"{found[row]['bytes_per_second']['median']:.0f}" for row in ("transformers", "greedy 1e-4")]
-        ratios = [f"{found[row]['ratio']['median']:.2f}" for row in ("greedy 1e-4", "greedy 0")]
+        ratios = [f"{found[row]['ratio']['median']:.2f}" for row in ("greedy 1e-4", "greedy, cold", "greedy 0")]
         genlm = f"{own['ratio']:.2f}" if "ratio" in own else ""
         others = [quoted.get(name, {}).get(row, {}).get("ratio") for row in RIVALS.values()]
         shown = ["" if ratio is None else f"{ratio:.2f}" for ratio in others]
-        rows.append((_named(name, model), *rate, f"**{ratios[0]}**", ratios[1], genlm, *shown))
+        rows.append((_named(name, model), *rate, f"**{ratios[0]}**", *ratios[1:], genlm, *shown))
     return list(_lines(headings, rows))
 
 
@@ -60,6 +60,18 @@ def costs_table(result: Json) -> list[str]:
         outside = [f"{one['outside']['median']:.0f}" if one else "" for one in spent]
         sampling = f"{model['sample']['sampling']['ratio']['median']:.2f}"
         rows.append((f"`{name}`", sampling, batch, *scores, *outside))
+    return list(_lines(headings, rows))
+
+
+def compiled_table(result: Json) -> list[str]:
+    """The same with a compiled network, a line for each model that was compiled."""
+    headings = ("model, compiled", "greedy", "sampling", "score 4 kB", "seconds to load")
+    rows = []
+    for name, model in result["models"].items():
+        if "compiled" in model:
+            found = model["compiled"]
+            ratios = [f"{found[way]['compiled']['ratio']['median']:.2f}" for way in ("greedy", "sampling", "score")]
+            rows.append((f"`{name}`", *ratios, f"{found['load_seconds']:.0f}"))
     return list(_lines(headings, rows))
 
 
