@@ -122,7 +122,8 @@ class Vocabulary:
         sums = np.zeros(256)
         if low < high:
             symbols, starts = self.next_bytes(low, high, depth)
-            sums[symbols] = np.add.reduceat(masses[: high - offset], starts - offset, dtype=np.float64)
+            # Of the range alone: reduceat converts all that it is given.
+            sums[symbols] = np.add.reduceat(masses[low - offset : high - offset], starts - low, dtype=np.float64)
         return sums
 
     def _edges(self, low: int, high: int, depth: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
