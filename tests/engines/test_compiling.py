@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
+from bytelm.engines.compiling import compiled
 from bytelm.engines.huggingface import HuggingFaceModel
 from bytelm.engines.proof import Judge, prove
 from bytelm.engines.rows import RowsModel
@@ -37,3 +38,11 @@ def test_a_compiled_network_is_right_and_compiled_while_it_is_loaded() -> None:
 def test_attention_that_does_more_is_not_compiled() -> None:
     with pytest.raises(ValueError, match=r"Gemma2ForCausalLM cannot be compiled.*does more in its attention"):
         token_model(tiny.gemma2(5), [0, 5], compiled=True)
+
+
+def test_every_network_is_compiled_by_itself() -> None:
+    """What is compiled is kept by code object, and torch keeps so few that several networks would crowd each other out."""
+    model = tiny.llama()
+    codes = [vars(compiled(model))["_torchdynamo_orig_callable"].__code__ for _ in range(2)]
+    assert codes[0] is not codes[1]
+    assert codes[0] != codes[1]
