@@ -11,6 +11,7 @@ from torch._dynamo.utils import counters
 from bytelm.engines.compiling import compiled
 from bytelm.engines.huggingface import HuggingFaceModel
 from bytelm.engines.proof import Judge, prove
+from bytelm.engines.protocol import Effort
 from bytelm.engines.rows import RowsModel
 from bytelm.engines.selfcheck import token_model
 from engines import tiny_networks as tiny
@@ -28,6 +29,7 @@ def test_a_compiled_network_is_right_and_compiled_while_it_is_loaded() -> None:
     engine = token_model(model, [0, 5], compiled=True)
     assert isinstance(engine, HuggingFaceModel)
     assert engine._network._compiled is not None
+    assert (engine.slots, engine.effort) == (0, Effort()), "the proof has left nothing"
     judge = RowsModel(model, [0, 5])
     graphs = Counter(counters["stats"])["unique_graphs"]
     assert random_schedule(engine, judge, np.random.default_rng(0), rounds=12) < 2e-5
@@ -41,7 +43,7 @@ def test_attention_that_does_more_is_not_compiled() -> None:
 
 
 def test_every_network_is_compiled_by_itself() -> None:
-    """What is compiled is kept by code object, and torch keeps so few that several networks would crowd each other out."""
+    """What is compiled is kept by code object, and torch keeps so few that several networks would not find room."""
     model = tiny.llama()
     codes = [vars(compiled(model))["_torchdynamo_orig_callable"].__code__ for _ in range(2)]
     assert codes[0] is not codes[1]

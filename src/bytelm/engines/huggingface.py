@@ -121,9 +121,12 @@ class HuggingFaceModel(TokenModel):
 
     def apart(self) -> "HuggingFaceModel":
         """See `TokenModel.apart`."""
-        other = object.__new__(HuggingFaceModel)
-        vars(other).update(vars(self))
-        other._forget(forks=False)
+        return self._copied(forks=False)
+
+    def afresh(self) -> "HuggingFaceModel":
+        """The same network, compiled as far as it is, with nothing remembered and nothing counted."""
+        other = self._copied(forks=True)
+        other.effort = Effort()
         return other
 
     @property
@@ -135,6 +138,12 @@ class HuggingFaceModel(TokenModel):
     def bytes(self) -> int:
         """How much memory keys and values take, room for more included."""
         return self._store.bytes
+
+    def _copied(self, forks: bool) -> "HuggingFaceModel":
+        other = object.__new__(HuggingFaceModel)
+        vars(other).update(vars(self))
+        other._forget(forks)
+        return other
 
     def _forget(self, forks: bool = True) -> None:
         self._forest = Forest(self.windows, self._masked, forks)

@@ -93,11 +93,16 @@ def _compiled(
     model: PreTrainedModel, tried: PreTrainedModel, judge: Judge, begin: Sequence[int], context: int | None
 ) -> HuggingFaceModel:
     """A packed tree in a compiled network."""
-    make = partial(HuggingFaceModel, begin=begin, context=context, compiled=True)
+    made: list[HuggingFaceModel] = []
+
+    def make(of: PreTrainedModel) -> HuggingFaceModel:
+        made.append(HuggingFaceModel(of, begin, context, compiled=True))
+        return made[-1]
+
     found = "attends in chunks" if _in_chunks(model) else _complaint(make, tried, judge)
     if found is not None:
         raise ValueError(f"{type(model).__name__} cannot be compiled as a packed tree: it {found}; leave that out")
-    return make(model)
+    return made[0].afresh() if tried is model else make(model)
 
 
 def _candidates(model: PreTrainedModel, begin: Sequence[int], context: int | None) -> Iterator[Maker]:
