@@ -1,6 +1,6 @@
 """Print the README's tables of speed from what was measured.
 
-python benchmarks/readme_tables.py benchmarks/speed.json
+python benchmarks/readme_tables.py benchmarks/speed.json benchmarks/compiled.json
 """
 
 import json
@@ -12,11 +12,11 @@ from measuring.tables.markdown import compiled_table, costs_table, greedy_table
 
 def main(arguments: list[str]) -> int:
     """Print the tables of the named file; the exit status."""
-    if len(arguments) != 1:
-        print("readme_tables.py: name one file that speed.py wrote", file=sys.stderr)
+    if len(arguments) != 2:
+        print("readme_tables.py: name two files that speed.py wrote, the second with --only compiled", file=sys.stderr)
         return 2
-    result = json.loads(Path(arguments[0]).read_text("utf-8"))
-    print("\n".join([*greedy_table(result), "", *costs_table(result), "", *compiled_table(result)]))
+    result, compiled = (json.loads(Path(name).read_text("utf-8")) for name in arguments)
+    print("\n".join([*greedy_table(result), "", *costs_table(result), "", *compiled_table(compiled)]))
     return 0
 
 

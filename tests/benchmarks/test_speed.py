@@ -1,6 +1,7 @@
 """The benchmark's script: a quick run on the bundled model, what it leaves behind, and what it refuses."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ Done = subprocess.CompletedProcess[str]
 
 GREEDY = ("greedy 1e-4", "greedy 0")
 STEPPING = ("step 1e-4", "step 1e-6", "step 0")
-PARTS = ("generate", "sample", "batch", "overhead", "score", "prefill", "prefix", "contexts", "memory")
+COMPILER = shutil.which("g++")
+PARTS = ("generate", "sample", "batch", "overhead", "score", "prefill", "prefix", "contexts", "memory", "compiled")
 
 
 def speed(*arguments: str | Path) -> Done:
@@ -58,7 +60,7 @@ def test_says_where_and_with_what_it_ran(result: dict[str, Any]) -> None:
 
 
 def test_every_part_is_measured_and_explained(result: dict[str, Any], bundled: dict[str, Any]) -> None:
-    assert set(PARTS) <= set(bundled)
+    assert set(bundled) >= set(PARTS) - (set() if COMPILER else {"compiled"})
     assert set(result["notes"]) == {"all", *PARTS, "genlm"}
 
 
@@ -70,7 +72,8 @@ def test_what_is_not_there_is_named(result: dict[str, Any]) -> None:
 
 def test_generation_is_measured_beside_transformers(bundled: dict[str, Any]) -> None:
     rows = bundled["generate"]
-    assert list(rows) == ["transformers", *GREEDY, *STEPPING]
+    assert list(rows) == ["transformers", *GREEDY, "greedy, cold", *STEPPING]
+    assert rows["greedy, cold"]["bytes"] == rows["greedy 1e-4"]["bytes"]
     for name in GREEDY + STEPPING:
         assert 0 < rows[name]["ratio"]["median"] < 100
         assert 0 < rows[name]["ratio_of_tokens"] < 100
@@ -124,6 +127,12 @@ def test_time_inside_and_outside_the_network_is_all_the_time(bundled: dict[str, 
         for inside, outside, whole in spent:
             assert 0 <= inside < whole, "a few bytes may all have been asked about ahead of time"
             assert inside + outside == pytest.approx(whole, rel=1e-3)
+
+
+@pytest.mark.skipif(not COMPILER, reason="torch compiles for the processor with g++")
+def test_a_compiled_network_is_measured(bundled: dict[str, Any]) -> None:
+    assert bundled["compiled"]["load_seconds"] > 0
+    assert all(bundled["compiled"][way]["compiled"]["ratio"]["median"] > 0 for way in ("greedy", "sampling", "score"))
 
 
 def test_memory_is_told_apart(bundled: dict[str, Any]) -> None:
