@@ -42,6 +42,7 @@ def test_attention_that_does_more_is_not_compiled() -> None:
         token_model(tiny.gemma2(5), [0, 5], compiled=True)
 
 
+@TORCHS_OWN
 def test_every_network_is_compiled_by_itself() -> None:
     """What is compiled is kept by code object, and torch keeps so few that several networks would not find room."""
     model = tiny.llama()

@@ -20,7 +20,7 @@ import numpy as np
 
 from bytelm.covers.masses import Masses
 from bytelm.covers.opening import Opening
-from bytelm.covers.settling import impossible, logsum
+from bytelm.covers.settling import impossible, logsum_of_two
 from bytelm.covers.weighing import Weigher
 from bytelm.covers.weighing import log as log_or_nothing
 from bytelm.heads import Head
@@ -126,13 +126,12 @@ def score_texts(
     for some in _together(openings):
         apart = weigher.apart()
         texts = [_Columns(apart.rule, opening) for opening in some]
-        waiting = [text for text in texts if text.goes_on(tolerance)]
-        while waiting:
-            asked = [text.needed(tolerance) for text in waiting]
-            answers = apart.evaluate([head for heads in asked for head in heads])
-            for text, heads in zip(waiting, asked, strict=True):
+        asked = [(text, text.needed(tolerance)) for text in texts]
+        while asked := [(text, heads) for text, heads in asked if heads]:
+            answers = apart.evaluate([head for _, heads in asked for head in heads])
+            for text, heads in asked:
                 text.learn(heads, islice(answers, len(heads)))
-            waiting = [text for text in waiting if text.goes_on(tolerance)]
+            asked = [(text, text.needed(tolerance)) for text, _ in asked]
             if progress is not None:
                 progress(min(total, done + sum(text.done for text in texts)), total)
         scores += [text.scores() for text in texts]
@@ -173,19 +172,14 @@ class _Columns:
         for root in self._walk.roots:
             self._weigh(root, 0.0)
 
-    def goes_on(self, tolerance: float) -> bool:
-        """Whether more heads are needed, in this segment or, moving on (mutates), in a later one."""
-        while not self.needed(tolerance):
-            if not self._move_on():
-                return False
-        return True
-
     def needed(self, tolerance: float) -> list[TextHead]:
-        """The heads of the segment to evaluate, parents first.
+        """The heads of the segment, or, if it needs none, of the next one (mutates), to evaluate, parents first.
 
-        In every column the others weigh at most ``tolerance`` times what is known.
+        In every column the others weigh at most ``tolerance`` times what is known. None are needed at the text's end.
         """
         chosen = self._heavy(tolerance)
+        while not chosen and self._move_on():
+            chosen = self._heavy(tolerance)
         chains = (head for top in chosen for head in self._walk.chain(top) if head.depth < self._limit)
         # Each once, and in an order that does not depend on addresses, so that every process gets the same bits.
         return sorted(dict.fromkeys(chains), key=lambda head: head.depth)
@@ -197,7 +191,7 @@ class _Columns:
             logweight = self.pending.pop(head)
             trace = traces.pop(head)
             for column, low, high in trace.spans:
-                known[column] = logsum((known[column], logweight + log_or_nothing(masses.of(low, high))))
+                known[column] = logsum_of_two(known[column], logweight + log_or_nothing(masses.of(low, high)))
             for child in trace.children:
                 self._weigh(child, logweight + log_or_nothing(masses.at(int(self._index[child.token]))))
 
@@ -217,7 +211,7 @@ class _Columns:
 
     def _weigh(self, head: TextHead, logweight: float) -> None:
         trace = self._walk.traces[head]
-        self._known[trace.born] = logsum((self._known[trace.born], logweight))
+        self._known[trace.born] = logsum_of_two(self._known[trace.born], logweight)
         if trace.reach > trace.born:
             self.pending[head] = logweight
 

@@ -12,7 +12,7 @@ place: they can be evaluated later, when the bytes that came since have killed t
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from math import exp, inf
+from math import exp, inf, log1p
 from math import log as log_of
 
 import numpy as np
@@ -218,3 +218,9 @@ def logsum(logs: Iterable[float]) -> float:
     found = tuple(logs)
     top = max(found, default=-inf)
     return top if top == -inf or len(found) == 1 else top + log_of(sum([exp(value - top) for value in found]))
+
+
+def logsum_of_two(one: float, other: float) -> float:
+    """The same for two."""
+    high, low = (one, other) if one > other else (other, one)
+    return high if low == -inf else high + log1p(exp(low - high))

@@ -101,7 +101,7 @@ def _compiled(
 
     found = "attends in chunks" if _in_chunks(model) else _complaint(make, tried, judge)
     if found is not None:
-        raise ValueError(f"{type(model).__name__} cannot be compiled as a packed tree: it {found}; leave that out")
+        raise ValueError(f"{type(model).__name__} cannot be compiled as a packed tree: it {found}; load it without")
     return made[0].afresh() if tried is model else make(model)
 
 
@@ -125,7 +125,8 @@ def _complaint(make: Maker, tried: PreTrainedModel, judge: Judge) -> str | None:
     try:
         difference = prove(make(tried), judge, np.random.default_rng(0), _trunk(tried))
     except Exception as error:  # how an architecture refuses a mask or positions is its own affair
-        return f"refuses one ({type(error).__name__}: {error})"
+        said = next(iter(str(error).splitlines()), "")
+        return f"refuses one ({type(error).__name__}: {said})"
     if difference <= (HALF_TOLERANCE if tried.dtype in HALF else TOLERANCE):
         return None
     return f"is off by {difference:.3g} nats with one"
