@@ -95,14 +95,7 @@ def _attend(
     return step.attend(layer, query, window, scaling, None).contiguous()
 
 
-def _shaped(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    layer: int,
-    window: int | None,
-    scaling: float | None,
-) -> torch.Tensor:
+def _shaped(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *_: Any) -> torch.Tensor:
     """A tensor of the shape that `_attend` returns."""
     return query.new_empty((1, query.shape[2], query.shape[1], value.shape[3]))
 
