@@ -96,6 +96,19 @@ def test_the_losses_are_what_was_measured() -> None:
     scoring = sorted(round(model["score"]["short"]["bytelm 1e-6"]["ratio"]["median"], 2) for model in measured)
     assert f"{stepping[0]} to {stepping[-1]} of transformers" in README
     assert f"{scoring[0]} to {scoring[-1]} of one token-level" in README
+    batches = {
+        words: sorted(model["batch"][system]["ratio"]["median"] for model in measured)
+        for words, system in {
+            "{:.1f} to {:.1f} times one stream": "bytelm",
+            "own batch {:.1f} to {:.1f},": "transformers",
+        }.items()
+    }
+    beside = sorted(model["batch"]["ratio_of_batches"]["median"] for model in measured)
+    assert all(words.format(least, most) in README for words, (least, *_, most) in batches.items())
+    assert f"run at {beside[0]:.2f} to {beside[-1]:.2f} of\ntransformers' speed" in README
+    scores = [model["score"]["short"] for model in measured]
+    heads = sorted(rows["bytelm 1e-6"]["per_token"]["heads"] for rows in scores)
+    assert f"takes {heads[0]:.1f} to {heads[-1]:.1f} evaluations a token" in README
 
 
 def test_the_table_of_beams_is_what_was_measured() -> None:

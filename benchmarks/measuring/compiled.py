@@ -35,11 +35,14 @@ def measure(subject: Subject, work: Workload, say: Say) -> Json | None:
     for name, (ours, theirs) in ways.items():
         ours(first)
         theirs(first)
-        systems = {BASELINE: theirs, OURS: ours}
-        found = by_turns(systems, rounds, lambda text, name=name: say(f"compiled, {name}, {text}"))  # type: ignore[misc]
+        found = by_turns({BASELINE: theirs, OURS: ours}, rounds, partial(_say, say, name))
         result[name] = compared(found, BASELINE)
-    result["score"] = _scored(partial(lm.score), reference, subject, work, say)
+    result["score"] = _scored(lm.score, reference, subject, work, say)
     return result
+
+
+def _say(say: Say, name: str, text: str) -> None:
+    say(f"compiled, {name}, {text}")
 
 
 def _scored(
@@ -49,7 +52,7 @@ def _scored(
     systems: dict[str, Callable[[bytes], object]] = {BASELINE: reference.score, OURS: score}
     for run in systems.values():
         run(first)
-    found = by_turns(systems, [[text] for text in texts], lambda text: say(f"compiled, scoring, {text}"))
+    found = by_turns(systems, [[text] for text in texts], partial(_say, say, "scoring"))
     rates = {name: [len(text) / s for text, s in zip(texts, one.seconds, strict=True)] for name, one in found.items()}
     result: Json = {name: {"bytes_per_second": summary(rate)} for name, rate in rates.items()}
     result[OURS]["ratio"] = ratios(rates[OURS], rates[BASELINE])

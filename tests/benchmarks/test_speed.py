@@ -122,10 +122,9 @@ def test_time_inside_and_outside_the_network_is_all_the_time(bundled: dict[str, 
     rows = [bundled["overhead"][name] for name in ("greedy", "sampling", "transformers, greedy")]
     rows += [row[system] for row in bundled["contexts"]["prompts"].values() for system in ("bytelm", "transformers")]
     for row in rows:
-        assert max(row["inside"]["repeats"]) > 0
         spent = zip(row["inside"]["repeats"], row["outside"]["repeats"], row["microseconds"]["repeats"], strict=True)
         for inside, outside, whole in spent:
-            assert 0 <= inside < whole, "a few bytes may all have been asked about ahead of time"
+            assert 0 < inside < whole
             assert inside + outside == pytest.approx(whole, rel=1e-3)
 
 

@@ -46,6 +46,7 @@ def test_attention_that_does_more_is_not_compiled() -> None:
 def test_every_network_is_compiled_by_itself() -> None:
     """What is compiled is kept by code object, and torch keeps so few that several networks would not find room."""
     model = tiny.llama()
-    codes = [vars(compiled(model))["_torchdynamo_orig_callable"].__code__ for _ in range(2)]
+    functions = [compiled(model) for _ in range(2)]
+    codes = [vars(function)["_torchdynamo_orig_callable"].__code__ for function in functions]
     assert codes[0] is not codes[1]
     assert codes[0] != codes[1]

@@ -132,7 +132,9 @@ def open_model(arguments: argparse.Namespace) -> LoadedModel:
     from bytelm.loading import load  # not before it is needed: it brings torch, and --help is to be instant
 
     if arguments.compile:
-        print("bytelm: compiling the network; that takes some seconds, and a minute the first time", file=sys.stderr)
+        print(
+            "bytelm: compiling the network; that takes some seconds, some tens of them the first time", file=sys.stderr
+        )
     model: LoadedModel = load(
         arguments.model,
         segmentation=arguments.segmentation,

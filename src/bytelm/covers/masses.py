@@ -260,9 +260,8 @@ class Restriction:
         deep = (highest - logits.min(axis=1, keepdims=True) > DEEPEST)[:, 0].tolist()
         exponentials = np.subtract(logits, highest, out=room[: len(logits)])
         np.exp(exponentials, out=exponentials)
-        scaled = exponentials.take(
-            self._vocabulary.order, axis=1, mode="clip"
-        )  # which does not check the order's range
+        # Clipping takes the place of a check: the order is a permutation, and in range.
+        scaled = exponentials.take(self._vocabulary.order, axis=1, mode="clip")
         for row, one in zip(scaled, wanted, strict=True):
             row *= one.allowed
         scaled[:, self._spelled_ends] = 0

@@ -6,7 +6,6 @@ compiled network hands queries, keys and values to an operator of ours, which lo
 """
 
 from collections.abc import Callable
-from itertools import count
 from types import FunctionType
 from typing import Any
 
@@ -19,8 +18,6 @@ NAME = "bytelm_compiled_tree"
 """What this attention is called in transformers."""
 
 OPERATOR = "bytelm::tree_attention"
-
-_NUMBERS = count()
 
 Compiled = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """From ids ``(1, k)``, positions ``(1, k)`` and wanted places ``(w,)`` to logits ``(1, w, vocabulary_size)``."""
@@ -60,7 +57,7 @@ def compiled(model: PreTrainedModel) -> Compiled:
 
     # What is compiled is kept by code object, and only so many times for each: every network needs one of its own.
     own = FunctionType(
-        forward.__code__.replace(co_name=f"forward_of_network_{next(_NUMBERS)}"),
+        forward.__code__.replace(co_name=f"forward_of_{id(cache):x}"),
         forward.__globals__,
         closure=forward.__closure__,
     )
