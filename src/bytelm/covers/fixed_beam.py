@@ -150,7 +150,7 @@ class BeamState:
             _beam=tuple(beam),
             _shown=(self._shown + bytes([byte]))[-_SHOWN:],
             _length=self._length + 1,
-            dropped=self.dropped + (1 - self.dropped) * lost,
+            dropped=min(1.0, self.dropped + (1 - self.dropped) * lost),
             _opened={},
         )
 
