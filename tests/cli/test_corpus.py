@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import bytelm
+import bytelm.loading as real_loading
 from bytelm.cli.corpus import open_on_device
 from bytelm.cli.corpus_progress import CorpusProgress, duration
 from bytelm.cli.main import build_parser, main
@@ -171,7 +172,7 @@ def test_a_full_disk_says_how_to_go_on(
 
 def test_the_bundled_model(capsysbinary: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real model scores the documents of a chunk as it scores each alone."""
-    monkeypatch.delitem(sys.modules, "bytelm.loading")
+    monkeypatch.setitem(sys.modules, "bytelm.loading", real_loading)
     records = [{"text": "import numpy as np\n"}, {"text": "def main(argv=None):\n    pass"}, {"text": "x = 1"}]
     out = tmp_path / "out.jsonl"
     argv = [str(write_lines(tmp_path / "in.jsonl", records)), "--per-byte", "--chunk-bytes", "80"]
