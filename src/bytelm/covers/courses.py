@@ -110,24 +110,20 @@ class _Shared:
     def _ask(self) -> None:
         """One round of questions: those of all courses that are not far ahead of their readers."""
         asking = [(one, one.asks) for one in self._runners if one.asks is not None and len(one.made) < AHEAD]
-        wanted = [
-            (head, bare) for _, ask in asking for bare, some in ((False, ask.heads), (True, ask.bare)) for head in some
-        ]
-        answers = self._answers(wanted)
-        found = [list(islice(answers, len(ask.heads) + len(ask.bare))) for _, ask in asking]
-        for (one, _), some in zip(asking, found, strict=True):
-            one.answer(some)
+        heads = [head for _, ask in asking for head in ask.heads]
+        answers = self._answers(heads, [head for _, ask in asking for head in ask.bare])
+        masses = iter(list(islice(answers, len(heads))))
+        bare = iter(list(answers))
+        for one, ask in asking:
+            one.answer([*islice(masses, len(ask.heads)), *islice(bare, len(ask.bare))])
 
-    def _answers(self, wanted: Sequence[tuple[TextHead, bool]]) -> Iterator[Any]:
+    def _answers(self, heads: Sequence[TextHead], bare: Sequence[TextHead]) -> Iterator[Any]:
         done = 0
-        for logits in self._weigher.model.logits([head for head, _ in wanted]):
-            some = wanted[done : done + len(logits)]
-            done += len(some)
-            rows = [row for row, (_, bare) in enumerate(some) if not bare]
-            chosen = logits if len(rows) == len(some) else logits[rows]
-            masses = self._weigher.restricted([some[row][0] for row in rows], chosen)
-            for row, (_, bare) in enumerate(some):
-                yield logits[row : row + 1] if bare else next(masses)
+        for logits in self._weigher.model.logits([*heads, *bare]):
+            some = heads[done : done + len(logits)]
+            yield from self._weigher.restricted(some, logits[: len(some)])
+            yield from (logits[row : row + 1] for row in range(len(some), len(logits)))
+            done += len(logits)
 
 
 def together(weigher: Weigher, courses: Sequence[Begin], most: int = sys.maxsize) -> list[Iterator[int]]:

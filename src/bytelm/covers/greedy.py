@@ -12,7 +12,8 @@ bytes behind need no pass of their own.
 
 import sys
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from itertools import accumulate
 from math import exp, inf, log
 
 import numpy as np
@@ -36,6 +37,9 @@ ROUNDED = 8
 
 CLEARLY = 0.5 + 1e-6
 """What share of all that is left makes a token's bytes certain."""
+
+FINELY = 1 + 1e-6
+"""What a head adds to single symbols is at most so many times its mass, as sums of float32 round."""
 
 GUESSED = 6
 """How many heads on the guessed way a text may ask about at once, if it asks alone."""
@@ -188,22 +192,29 @@ def _best(rule: Rule, work: Settling, lattice: Lattice, last: bool) -> bytes | N
     found, cursor = work.evaluated[heaviest], work.cursors[heaviest]
     total = pending + sum(exp(mass - scale) for mass in masses.values())
     depth = lattice.end - heaviest.end
-    share = found.masses.of(cursor.low, cursor.high) + (found.masses.end if depth == 0 else 0.0)
+    share = exp(scale - found.logweight)
     best = found.masses.best(cursor.low, cursor.high)
     if found.masses.at(best) > CLEARLY * share * total:
         return vocabulary.words[best][depth:]
     known = np.zeros(SYMBOLS)
-    for head, evaluation in work.evaluated.items():
-        _, low, high = work.cursors[head]
-        weight = exp(evaluation.logweight - scale)
-        after = lattice.end - head.end
+    for head, rest in _rests(masses, scale, pending):
+        evaluation, (_, low, high) = work.evaluated[head], work.cursors[head]
+        weight, after = exp(evaluation.logweight - scale), lattice.end - head.end
         known[:END] += weight * evaluation.masses.by_byte(vocabulary, low, high, after)
         known[END] += weight * evaluation.masses.end if after == 0 else 0.0
-    symbol = int(known.argmax())
-    most, known[symbol] = known[symbol], -1.0
-    if most > known.max() + pending or last:
-        return b"" if symbol == END else bytes((symbol,))
+        symbol = int(known.argmax())
+        most, known[symbol] = known[symbol], -1.0
+        if most > known.max() + rest or (last and rest == pending):
+            return b"" if symbol == END else bytes((symbol,))
+        known[symbol] = most
     return None
+
+
+def _rests(logmasses: Mapping[TextHead, float], scale: float, pending: float) -> list[tuple[TextHead, float]]:
+    """Heads, the heavy ones first, and with each how much the others behind it and all that is pending may add."""
+    falling = sorted(logmasses, key=logmasses.__getitem__, reverse=True)
+    behind = [FINELY * exp(logmasses[head] - scale) for head in falling[:0:-1]]
+    return list(zip(falling, [*accumulate(behind, initial=pending)][::-1], strict=True))
 
 
 def _ask(

@@ -248,24 +248,24 @@ class Restriction:
             yield from self._on_device(logits, wanted)
             return
         step = max(1, _ROWS_AT_ONCE // logits.shape[1])
-        room = np.empty_like(logits[:step])
         for start in range(0, len(wanted), step):
-            yield from self._in_memory(logits[start : start + step], wanted[start : start + step], room)
+            yield from self._in_memory(logits[start : start + step], wanted[start : start + step])
 
-    def _in_memory(self, logits: NDArray[Any], wanted: Sequence[Wanted], room: NDArray[Any]) -> Iterator[Masses]:
-        """The masses of a few rows; ``room`` holds as many, and is written to."""
+    def _in_memory(self, logits: NDArray[Any], wanted: Sequence[Wanted]) -> Iterator[Masses]:
+        """The masses of a few rows."""
         highest = logits.max(axis=1, keepdims=True)
         if not np.isfinite(highest).all():
             raise no_distribution()
         deep = (highest - logits.min(axis=1, keepdims=True) > DEEPEST)[:, 0].tolist()
-        exponentials = np.subtract(logits, highest, out=room[: len(logits)])
-        np.exp(exponentials, out=exponentials)
         # Clipping takes the place of a check: the order is a permutation, and in range.
-        scaled = exponentials.take(self._vocabulary.order, axis=1, mode="clip")
+        scaled = logits.take(self._vocabulary.order, axis=1, mode="clip")
+        np.exp(np.subtract(scaled, highest, out=scaled), out=scaled)
         for row, one in zip(scaled, wanted, strict=True):
             row *= one.allowed
         scaled[:, self._spelled_ends] = 0
-        ends = exponentials[:, self._ends].sum(axis=1, dtype=np.float64).tolist()
+        ends = [0.0] * len(wanted)
+        if any(one.ends for one in wanted):
+            ends = np.exp(logits[:, self._ends] - highest).sum(axis=1, dtype=np.float64).tolist()
         totals = scaled.sum(axis=1).tolist()
         for row, (one, total, end) in enumerate(zip(wanted, totals, ends, strict=True)):
             end = end if one.ends else 0.0

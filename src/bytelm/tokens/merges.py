@@ -8,8 +8,7 @@ above the rank at which ``b`` is consumed inside ``right``. Ranks are counted so
 
 The mask over all right neighbours: order the tokens by a depth-first walk of the forest "parent of a token = left
 part of its merge", children by rank. For a merge ``(a, b)`` the tokens that fail are ``b`` itself and those of its
-descendants that consume it at that rank or later, which is one contiguous run. So a mask is a few range updates
-and one cumulative sum.
+descendants that consume it at that rank or later, which is one contiguous run. So a mask is a few ranges.
 """
 
 from collections.abc import Iterator, Mapping
@@ -91,11 +90,11 @@ class Merges:
         """Bool ``(size,)`` by :meth:`positions`: which tokens a merge crosses the border to."""
         chosen = [self._merge_slice(a, limit) for a, limit in self._right_spine(left)]
         rows = np.concatenate([np.arange(part.start, part.stop) for part in chosen])
-        runs = np.zeros(self._size + 1, dtype=np.int32)
-        np.add.at(runs, self._run_low[rows], 1)
-        np.subtract.at(runs, self._run_high[rows], 1)
-        blocked = np.cumsum(runs[:-1]) > 0
+        blocked = np.zeros(self._size, dtype=bool)
         blocked[self._b_position[rows]] = True
+        # Few tokens have more than a hundred merges, and a sum over the whole vocabulary is slow.
+        for low, high in zip(self._run_low[rows].tolist(), self._run_high[rows].tolist(), strict=True):
+            blocked[low:high] = True
         return blocked
 
     def positions(self, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
