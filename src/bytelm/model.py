@@ -4,16 +4,19 @@ import math
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, cast, overload
+from typing import Generic, overload
 
 import numpy as np
 
 from bytelm.batch import BatchState, StateT
 from bytelm.decoding import generation
-from bytelm.decoding.sampling import Sampling, choose
+from bytelm.decoding.infilling import Gap, GapFormat, as_gaps, fillings
+from bytelm.decoding.sampling import Sampling
+from bytelm.decoding.stopping import stop_strings
 from bytelm.decoding.texts import Prompts, Texts, as_prompts, text_of
-from bytelm.prompts import Prompt, Text, as_prompt, is_batch
-from bytelm.protocol import END, FloatArray
+from bytelm.lockstep import continued
+from bytelm.prompts import Prompt, Special, Text, as_prompt, is_batch
+from bytelm.protocol import FloatArray
 
 Progress = Callable[[int, int], None]
 """Called now and then during long work with the bytes done and the bytes in all."""
@@ -83,16 +86,8 @@ class ByteLM(ABC, Generic[StateT]):
             rngs: where the draws of each prompt come from; greedy choice leaves them alone.
             most: how many symbols of each will be read at most; so nothing is computed beyond.
         """
-        return [self._one_by_one(prompt, sampling, rng) for prompt, rng in zip(prompts, rngs, strict=True)]
-
-    def _one_by_one(self, prompt: bytes | Prompt, sampling: Sampling, rng: np.random.Generator) -> Iterator[int]:
-        state = self.prefill(prompt)
-        while True:
-            symbol = choose(state.logprobs(), sampling, rng)
-            yield symbol
-            if symbol == END:
-                return
-            state = cast("StateT", state.advance(bytes([symbol])))
+        given = list(prompts)
+        return continued(lambda: self.prefill(given), sampling, rngs, most)
 
     @overload
     def score(self, text: Text | Prompt, *, progress: Progress | None = None) -> FloatArray: ...
@@ -213,6 +208,76 @@ class ByteLM(ABC, Generic[StateT]):
             stop=stop,
             seed=seed,
         )
+
+    def infill(
+        self,
+        prefix: Text | Texts,
+        suffix: Text | Texts = b"",
+        *,
+        max_bytes: int = 64,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        top_k: int = 0,
+        min_p: float = 0.0,
+        stop: Text | Texts = (),
+        seed: int = 0,
+        end: str | None = None,
+        match: int | None = None,
+        order: str | None = None,
+        tokens: Sequence[str | Special] | None = None,
+        moved: int | None = None,
+    ) -> bytes | list[bytes]:
+        """What stands between two texts, which may be cut anywhere; a list of prefixes gives a list.
+
+        A model with special tokens for filling gaps reads both texts. Any other continues the prefix, and the suffix
+        says only where to end.
+
+        Args:
+            prefix: the text before the gap.
+            suffix: the text behind it; one for all prefixes, or one for each.
+            max_bytes, temperature, top_p, top_k, min_p, stop, seed: as for ``generate``.
+            end: what ends the filling: ``"mark"``, the model's own word that it is complete, or ``"suffix"``, also a
+                beginning of the suffix, which is left out. By default the mark, if the model has one.
+            match: how many bytes of the suffix the output must repeat to have met it; by default its first lines
+                that have 8 bytes which are no white space.
+            order: ``"psm"`` (the default) or ``"spm"``: how prefix, suffix and middle stood in training.
+            tokens: the special tokens before prefix, suffix and middle, if the tokenizer spells them in its own way.
+            moved: how many bytes of the prefix are predicted with the middle, and known; by default those behind the
+                last place where all covers of the prefix have a border of tokens. 0 cuts the tokens at the gap.
+
+        Raises:
+            ValueError: an option outside its range, or one that the model does not take.
+        """
+        plan = generation.Plan(max_bytes, Sampling(temperature, top_p, top_k, min_p), stop_strings(stop), seed)
+        streams = fillings(self, as_gaps(prefix, suffix), GapFormat(order, tokens, moved), plan, end, match)
+        filled = generation.joined(streams)
+        return filled if is_batch(prefix) else filled[0]
+
+    def marks_gaps(self, form: GapFormat) -> bool:
+        """Whether the model reads what stands behind a gap, and says itself where its filling ends."""
+        return False
+
+    def gap_symbols(
+        self,
+        gaps: Sequence[Gap],
+        form: GapFormat,
+        sampling: Sampling,
+        rngs: Sequence[np.random.Generator],
+        most: int,
+    ) -> list[Iterator[int]]:
+        """The symbols of each filling, as ``symbols`` gives those behind prompts."""
+        model, prompts = self.gap_prompts(gaps, form)
+        return model.symbols(prompts, sampling, rngs, most)
+
+    def gap_prompts(self, gaps: Sequence[Gap], form: GapFormat) -> "tuple[ByteLM[StateT], list[bytes | Prompt]]":
+        """What fills the gaps when it continues what; without special tokens for it, this model the prefixes.
+
+        Raises:
+            ValueError: the format asks for what the model does not have.
+        """
+        if form != GapFormat():
+            raise ValueError("this model has no special tokens for filling gaps; leave out order=, tokens= and moved=")
+        return self, [gap.prefix for gap in gaps]
 
     def _readable(self, prompts: Text | Prompt | Prompts) -> list[bytes | Prompt]:
         """One prompt or several as a list.

@@ -3,7 +3,7 @@
 import math
 import sys
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from bytelm.chats import Message, render_chat
 from bytelm.covers.courses import Course, together
 from bytelm.covers.drawing import drawn_course, filtered_course
 from bytelm.covers.estimating import Estimate, estimate
+from bytelm.covers.gaps import chosen_tokens, gap_prompt
 from bytelm.covers.greedy import GUESSED, GUESSED_EACH, greedy_course
 from bytelm.covers.lead import prefix_logprob
 from bytelm.covers.opening import Opening, open_prompt
@@ -20,13 +21,15 @@ from bytelm.covers.state import CoverState, advance_together, begin, begin_unset
 from bytelm.covers.stepping import score_by_steps
 from bytelm.covers.weighing import Weigher, log
 from bytelm.decoding.checks import check_whole
+from bytelm.decoding.infilling import Gap, GapFormat
 from bytelm.decoding.sampling import Sampling
 from bytelm.decoding.texts import Texts
 from bytelm.engines.protocol import Effort, TokenModel
 from bytelm.heads import Head
 from bytelm.model import ByteLM, Progress
-from bytelm.prompts import Prompt, Text, as_prompt
+from bytelm.prompts import Prompt, Special, Text, as_prompt
 from bytelm.protocol import FloatArray, as_bytes
+from bytelm.tokens.infilling import InfillTokens
 from bytelm.tokens.lattice import TextHead, begin_lattice, read_lattice
 from bytelm.tokens.rules import Rule
 from bytelm.tokens.tokenizer import Tokenizer
@@ -182,6 +185,56 @@ class TokenizedLM(ByteLM[CoverState]):
             min_p=min_p,
             stop=stop,
             seed=seed,
+        )
+
+    def infill_prompt(
+        self,
+        prefix: Text,
+        suffix: Text = b"",
+        *,
+        order: str = "psm",
+        tokens: Sequence[str | Special] | None = None,
+        moved: int | None = None,
+    ) -> Prompt:
+        """The prompt that ``infill`` makes of a gap, for ``prefill``, ``score`` and ``generate``; options as there.
+
+        Bytes of the prefix that it moves behind the last special token count in ``logprob`` and ``score``.
+
+        Raises:
+            ValueError: the tokenizer has no special tokens for filling gaps, or an option is out of range.
+        """
+        found = self._gap_tokens(tokens)
+        return gap_prompt(self._weigher.rule, found, as_bytes(prefix), as_bytes(suffix), order, moved).prompt
+
+    def marks_gaps(self, form: GapFormat) -> bool:
+        return self._tokenizer is not None and chosen_tokens(self._tokenizer, form.tokens) is not None
+
+    def gap_prompts(self, gaps: Sequence[Gap], form: GapFormat) -> tuple[ByteLM[CoverState], list[bytes | Prompt]]:
+        if not self.marks_gaps(form):
+            return super().gap_prompts(gaps, form)
+        order = "psm" if form.order is None else form.order
+        prompts = [self.infill_prompt(*gap, order=order, tokens=form.tokens, moved=form.moved) for gap in gaps]
+        return self._ending_gaps, list(prompts)
+
+    def _gap_tokens(self, names: Sequence[str | Special] | None) -> InfillTokens:
+        found = chosen_tokens(self.tokenizer, names)
+        if found is None:
+            raise ValueError(
+                "the tokenizer has no special tokens for filling gaps in a published spelling; name them with "
+                'tokens=("<prefix>", "<suffix>", "<middle>"), or use infill without them'
+            )
+        return found
+
+    @cached_property
+    def _ending_gaps(self) -> "TokenizedLM":
+        """The same model, for which a filling also ends at the tokens that only end fillings."""
+        weigher = self._weigher
+        marks = [special.token for special in self.tokenizer.fim_end_tokens]
+        ends = tuple(dict.fromkeys((*weigher.end_tokens, *marks)))
+        if ends == weigher.end_tokens:
+            return self
+        return TokenizedLM(
+            weigher.model, weigher.rule, ends, self.tolerance, self._prefix, self._tokenizer, self._begin_tokens
         )
 
     def symbols(

@@ -66,7 +66,7 @@ def stream(
     Raises:
         ValueError: an option outside its range.
     """
-    plan = _Plan(max_bytes, Sampling(temperature, top_p, top_k, min_p), stop_strings(stop), seed)
+    plan = Plan(max_bytes, Sampling(temperature, top_p, top_k, min_p), stop_strings(stop), seed)
     checked = as_prompt(prompt)
     (pieces,) = _continuations(model, [checked], plan)
     return pieces if raw else whole_characters(pieces, text_of(checked))
@@ -120,14 +120,14 @@ def generate(
     character, its first bytes are there. Each prompt of a list has draws of its own, made from ``seed`` and
     its place in the list, so no result depends on another; the first is what the prompt alone gives.
     """
-    plan = _Plan(max_bytes, Sampling(temperature, top_p, top_k, min_p), stop_strings(stop), seed)
+    plan = Plan(max_bytes, Sampling(temperature, top_p, top_k, min_p), stop_strings(stop), seed)
     prompts = as_prompts(prompt)
-    results = _joined(_continuations(model, prompts, plan))
+    results = joined(_continuations(model, prompts, plan))
     return results if is_batch(prompt) else results[0]
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """The options of one call, checked."""
 
     max_bytes: int
@@ -139,16 +139,18 @@ class _Plan:
         check_whole("max_bytes", self.max_bytes, "the most bytes to generate")
         check_whole("seed", self.seed, "any such number fixes the draws")
 
-    def rng(self, index: int) -> np.random.Generator:
-        """The generator of prompt ``index``: independent streams that do not collide for any two seeds."""
-        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(index,)))
+    def rngs(self, count: int) -> list[np.random.Generator]:
+        """A generator for each prompt: independent streams that do not collide for any two seeds."""
+        return [np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(i,))) for i in range(count)]
+
+    def ended(self, streams: Sequence[Iterator[int]]) -> list[Iterator[bytes]]:
+        """The bytes of each stream of symbols, up to its end, a stop string or the limit."""
+        return [until_stop(_bytes(symbols, self.max_bytes), self.stops) for symbols in streams]
 
 
-def _continuations(model: ByteModel, prompts: Sequence[bytes | Prompt], plan: _Plan) -> list[Iterator[bytes]]:
+def _continuations(model: ByteModel, prompts: Sequence[bytes | Prompt], plan: Plan) -> list[Iterator[bytes]]:
     """The continuation of each prompt, piece by piece; the model advances only when one more byte is asked for."""
-    rngs = [plan.rng(index) for index in range(len(prompts))]
-    streams = model.symbols(prompts, plan.sampling, rngs, plan.max_bytes)
-    return [until_stop(_bytes(symbols, plan.max_bytes), plan.stops) for symbols in streams]
+    return plan.ended(model.symbols(prompts, plan.sampling, plan.rngs(len(prompts)), plan.max_bytes))
 
 
 def _bytes(symbols: Iterator[int], most: int) -> Iterator[bytes]:
@@ -159,7 +161,7 @@ def _bytes(symbols: Iterator[int], most: int) -> Iterator[bytes]:
         yield bytes([symbol])
 
 
-def _joined(streams: Sequence[Iterator[bytes]]) -> list[bytes]:
+def joined(streams: Sequence[Iterator[bytes]]) -> list[bytes]:
     """All of each stream, read by turns, so that no stream runs far ahead of the others."""
     made: list[list[bytes]] = [[] for _ in streams]
     running = list(enumerate(streams))

@@ -25,6 +25,9 @@ SPELLINGS = (
 """Prefix, suffix and middle: of Qwen, Gemma, Granite and the bundled model; StarCoder; SantaCoder; CodeLlama;
 DeepSeek; Codestral."""
 
+MARKS = ("▁<EOT>", "<EOT>", "<|endoftext|>", "<|file_separator|>", "<|file_sep|>", "<|fim_pad|>")
+"""What ends a filling, besides the end of text: of CodeLlama; most; Gemma; StarCoder 2 and Qwen."""
+
 
 def infill_tokens(specials: Specials) -> InfillTokens | None:
     """The first of the published triples of which the tokenizer has all three tokens."""
@@ -33,3 +36,10 @@ def infill_tokens(specials: Specials) -> InfillTokens | None:
         if len(found) == len(spelling):
             return InfillTokens(*found)
     return None
+
+
+def end_marks(specials: Specials) -> tuple[Special, ...]:
+    """The tokens of a tokenizer that end a filling where it has tokens for fillings."""
+    if infill_tokens(specials) is None:
+        return ()
+    return tuple(special for content in MARKS if (special := specials.find(content)) is not None)

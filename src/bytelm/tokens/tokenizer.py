@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bytelm.prompts import Prompt, Special
 from bytelm.protocol import Text, as_bytes
 from bytelm.tokens.building import canonical_rule
-from bytelm.tokens.infilling import InfillTokens, infill_tokens
+from bytelm.tokens.infilling import InfillTokens, end_marks, infill_tokens
 from bytelm.tokens.lattice import advance_lattice, begin_lattice
 from bytelm.tokens.reading import open_encoding, open_tokenizer
 from bytelm.tokens.rules import EverySegmentation, Rule
@@ -86,6 +86,11 @@ class Tokenizer:
     def fim_tokens(self) -> InfillTokens | None:
         """The special tokens for filling a gap (prefix, suffix, middle), if they are spelled in a published way."""
         return infill_tokens(self._specials)
+
+    @property
+    def fim_end_tokens(self) -> tuple[Special, ...]:
+        """The special tokens that end the filling of a gap, besides the end token, as far as they are known."""
+        return end_marks(self._specials)
 
     def special(self, content: str) -> Special:
         """The special token written ``content``: any added token that is more than white space.

@@ -1,0 +1,1 @@
+"""Several byte models as one: their next-byte distributions, pooled, are again a byte model."""

@@ -1,0 +1,1 @@
+"""Models that are over bytes to begin with."""
