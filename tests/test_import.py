@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = ["transformers", "tokenizers", "torch", "numba", "pyarrow", "ray"]
+HEAVY = ["PIL", "llguidance", "matplotlib", "pandas", "transformers", "tokenizers", "torch", "numba", "pyarrow", "ray"]
 SERVERS = ["http.server", "socketserver", "aiohttp", "fastapi", "flask", "starlette", "uvicorn"]
 
 

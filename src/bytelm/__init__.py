@@ -7,18 +7,37 @@ from bytelm.prompts import Prompt, Special
 from bytelm.protocol import END
 
 if TYPE_CHECKING:
+    from bytelm.constraints.building import constrain
     from bytelm.ensembles.building import ensemble
     from bytelm.loading import load, tokenizer
     from bytelm.native.ngram import ngram
+    from bytelm.spans.heatmap import heatmap
+    from bytelm.spans.measuring import surprisal, word_surprisal
 
-__all__ = ["END", "Prompt", "Special", "ensemble", "load", "ngram", "tokenizer"]
+__all__ = [
+    "END",
+    "Prompt",
+    "Special",
+    "constrain",
+    "ensemble",
+    "heatmap",
+    "load",
+    "ngram",
+    "surprisal",
+    "tokenizer",
+    "word_surprisal",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
+    "constrain": "bytelm.constraints.building",
     "ensemble": "bytelm.ensembles.building",
+    "heatmap": "bytelm.spans.heatmap",
     "load": "bytelm.loading",
     "ngram": "bytelm.native.ngram",
+    "surprisal": "bytelm.spans.measuring",
     "tokenizer": "bytelm.loading",
+    "word_surprisal": "bytelm.spans.measuring",
 }
 
 

@@ -9,6 +9,10 @@ import numpy as np
 from bytelm.decoding.ranking import top_symbols
 from bytelm.decoding.texts import Texts, as_texts
 from bytelm.protocol import SYMBOLS, FloatArray, State, Text, is_batch
+from bytelm.rendering_html import render_batch_html
+
+SHOWN = 10
+"""How many states a notebook shows."""
 
 StateT = TypeVar("StateT", bound=State)
 
@@ -36,6 +40,10 @@ class BatchState(Generic[StateT]):
 
     def __repr__(self) -> str:
         return f"BatchState of {len(self)} states; index it for a single one"
+
+    def _repr_html_(self) -> str:
+        some = BatchState(self.states[:SHOWN])
+        return render_batch_html(some.logprob, some.logprobs(), len(self))
 
     @property
     def logprob(self) -> FloatArray:

@@ -76,11 +76,11 @@ def render_next(
         colour: whether to add ANSI colours.
     """
     check_whole("k", k, "how many symbols to show")
-    figure = "" if logprob is None else f"   log P = {_nats(logprob)} nats"
+    figure = "" if logprob is None else f"   log P = {nats(logprob)} nats"
     tail = last_columns([*_characters(prompt_tail[-4 * WIDTH :]), "▏"], "", WIDTH - len("after  ") - len(figure))
     lines = [_paint("after", _BOLD, colour) + "  " + tail + _paint(figure, _DIM, colour), ""]
     lines += _distribution(logprobs, k, colour)
-    lines.append(_paint("  " + _certainty(bounds, dropped), _DIM, colour))
+    lines.append(_paint("  " + certainty(bounds, dropped, bool(covers)), _DIM, colour))
     if covers:
         lines += ["", *cover_table(covers, token_bytes, colour)]
     return "\n".join(lines)
@@ -151,7 +151,7 @@ def _distribution(logprobs: FloatArray, k: int, colour: bool) -> list[str]:
     for symbol in best:
         probability = float(np.exp(logprobs[symbol]))
         bar = _paint(f"{_bar(probability):<{BAR_WIDTH}}", _CYAN, colour)
-        lines.append(f"  {symbol_name(symbol):<5}  {bar}  {_percent(probability)}  {_nats(logprobs[symbol]):>10}")
+        lines.append(f"  {symbol_name(symbol):<5}  {bar}  {_percent(probability)}  {nats(logprobs[symbol]):>10}")
     others = float(np.exp(np.delete(logprobs, best)).sum())
     if len(best) < len(logprobs):
         label = f"  {len(logprobs) - len(best)} others"
@@ -164,7 +164,7 @@ def _bar(probability: float) -> str:
     return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
 
 
-def _nats(value: float) -> str:
+def nats(value: float) -> str:
     """Four decimals, and no minus sign in front of zeros."""
     return f"{round(float(value), 4) + 0.0:.4f}"
 
@@ -174,13 +174,14 @@ def _percent(probability: float) -> str:
     return "   < 0.01 %" if 0 < probability < 5e-5 else f"{100 * probability:9.2f} %"
 
 
-def _certainty(bounds: tuple[FloatArray, FloatArray], dropped: float) -> str:
+def certainty(bounds: tuple[FloatArray, FloatArray], dropped: float, covers: bool) -> str:
+    """In words how exact a distribution is; ``covers``: whether it is a sum over some."""
     lower, upper = bounds
     if dropped > 0:
         return f"not certified: posterior mass dropped so far {dropped:.2g}, the expected relative shortfall"
     gap = float((np.exp(upper) - np.exp(lower)).max())
     if gap == 0:
-        return "exact: every live cover was evaluated"
+        return "exact: every live cover was evaluated" if covers else "exact"
     return f"certified: each probability is known to within {gap:.1e}"
 
 
@@ -210,7 +211,7 @@ def logtotal(covers: Sequence[CoverLike]) -> float:
 
 def _cover_line(cover: CoverLike, total: float, token_bytes: Callable[[int], bytes], colour: bool) -> str:
     bound = " " if cover.evaluated else "≤"
-    label = f"{bound}{_percent(float(np.exp(cover.logweight - total)))}  {_nats(cover.logweight):>10}   "
+    label = f"{bound}{_percent(float(np.exp(cover.logweight - total)))}  {nats(cover.logweight):>10}   "
     note = "" if cover.evaluated else "  (pending)"
     names = pieces(cover.tokens[-WIDTH:], cover.rest, token_bytes)  # more do not fit on a line
     text = last_columns(names, "|", WIDTH - len(label) - len(note))

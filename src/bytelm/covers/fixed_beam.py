@@ -22,6 +22,7 @@ from bytelm.decoding.ranking import top_symbols
 from bytelm.heads import Head
 from bytelm.protocol import SYMBOLS, FloatArray, Text, as_bytes
 from bytelm.rendering import render_next
+from bytelm.rendering_html import render_next_html
 
 _SHOWN = 200
 """How many of the last bytes a state keeps to show them."""
@@ -93,6 +94,18 @@ class BeamState:
 
     def __repr__(self) -> str:
         return render_next(
+            self.logprobs(),
+            self.bounds(),
+            self.covers(),
+            lambda token: self._weigher.rule.vocabulary.token_bytes[token],
+            self._shown,
+            5,
+            logprob=self.logprob,
+            dropped=self.dropped,
+        )
+
+    def _repr_html_(self) -> str:
+        return render_next_html(
             self.logprobs(),
             self.bounds(),
             self.covers(),

@@ -15,6 +15,7 @@ from bytelm.covers.weighing import Weigher, log
 from bytelm.decoding.ranking import top_symbols
 from bytelm.protocol import END, SYMBOLS, FloatArray, Text, as_bytes
 from bytelm.rendering import render_next
+from bytelm.rendering_html import render_next_html
 from bytelm.tokens.lattice import Cursor, Lattice, advance_lattice, begin_lattice, read_lattice, restart_lattice
 
 _REMEMBERED = 200
@@ -134,6 +135,18 @@ class CoverState:
 
     def __repr__(self) -> str:
         return render_next(
+            self.logprobs(),
+            self.bounds(),
+            self.covers(),
+            lambda token: self._weigher.rule.vocabulary.token_bytes[token],
+            self._shown,
+            5,
+            logprob=self.logprob,
+            dropped=self.dropped,
+        )
+
+    def _repr_html_(self) -> str:
+        return render_next_html(
             self.logprobs(),
             self.bounds(),
             self.covers(),

@@ -23,6 +23,7 @@ from bytelm.native.contexts import LONGEST, Contexts
 from bytelm.prompts import Prompt, Text
 from bytelm.protocol import SYMBOLS, FloatArray, as_bytes
 from bytelm.rendering import render_next
+from bytelm.rendering_html import render_next_html
 
 HISTORY = 2**16
 """How many of its last bytes a text learns from."""
@@ -74,6 +75,10 @@ class NgramState:
     def __repr__(self) -> str:
         logprob = self.logprob if self._opening.known else None
         return render_next(self._logprobs, self.bounds(), (), lambda _: b"", self.text[-200:], 5, logprob=logprob)
+
+    def _repr_html_(self) -> str:
+        logprob = self.logprob if self._opening.known else None
+        return render_next_html(self._logprobs, self.bounds(), (), lambda _: b"", self.text[-200:], 5, logprob=logprob)
 
     @cached_property
     def _logprobs(self) -> FloatArray:

@@ -1,0 +1,1 @@
+"""How probable the parts of a text are: spans, words as events, tables and heat maps of surprisal."""
