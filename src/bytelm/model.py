@@ -242,8 +242,9 @@ class ByteLM(ABC, Generic[StateT]):
                 that have 8 bytes which are no white space.
             order: ``"psm"`` (the default) or ``"spm"``: how prefix, suffix and middle stood in training.
             tokens: the special tokens before prefix, suffix and middle, if the tokenizer spells them in its own way.
-            moved: how many bytes of the prefix are predicted with the middle, and known; by default those behind the
-                last place where all covers of the prefix have a border of tokens. 0 cuts the tokens at the gap.
+            moved: how many bytes of the prefix stand where the middle is written, so that no token need end at the gap;
+                by default the last line, and what stands behind the last place where all covers of the prefix have a
+                border. 0 cuts the tokens at the gap.
 
         Raises:
             ValueError: an option outside its range, or one that the model does not take.

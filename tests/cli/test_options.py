@@ -10,34 +10,55 @@ from bytelm.cli.main import build_parser, main
 
 NETWORK = "--begin --device --dtype --model"
 MODEL = f"{NETWORK} --compile --method --prune --segmentation --tolerance --width"
+ENSEMBLE = "--how --weight --switch --strength"
+SAMPLING = "--max-bytes --seed --stop --temperature --top-k --top-p --min-p"
 COMMANDS = {
-    "generate": (
-        "PROMPT --file --chat --messages --special --echo --json --raw "
-        f"--max-bytes --seed --stop --temperature --top-k --top-p --min-p {MODEL}"
+    "generate": f"PROMPT --file --chat --messages --special --echo --json --raw {SAMPLING} {MODEL} {ENSEMBLE}",
+    "infill": (
+        "PROMPT --file --mark --at --prefix --suffix --end --match --order --tokens --whole --json "
+        f"{SAMPLING} {MODEL} {ENSEMBLE}"
     ),
     "score": (
         "FILE --json --per-byte --progress --format --field --keep --skip-bad --out --out-format --overwrite "
-        f"--processes --engine --chunk-bytes {MODEL}"
+        f"--processes --engine --chunk-bytes {MODEL} {ENSEMBLE}"
     ),
-    "next": f"PROMPT --file --json -k {MODEL}",
+    "next": f"PROMPT --file --json -k {MODEL} {ENSEMBLE}",
     "demo": f"PROMPT --max-bytes -k {MODEL}",
     "audit": f"PROMPT --file --cut --every-cut --json --tolerance {NETWORK}",
     "check": "MODEL --contexts --cuts --json --progress --seed --text",
 }
+SAMPLING_DEFAULTS: dict[str, object] = {
+    "max_bytes": 64,
+    "temperature": 0.0,
+    "top_k": 0,
+    "top_p": 1.0,
+    "min_p": 0.0,
+    "stop": [],
+    "seed": 0,
+}
 DEFAULTS: dict[str, dict[str, object]] = {
-    "generate": {
+    "infill": SAMPLING_DEFAULTS
+    | {
+        "prompt": None,
+        "file": None,
+        "mark": "<GAP>",
+        "at": None,
+        "prefix": None,
+        "suffix": None,
+        "end": None,
+        "match": None,
+        "order": None,
+        "tokens": None,
+        "whole": False,
+        "json": False,
+    },
+    "generate": SAMPLING_DEFAULTS
+    | {
         "prompt": None,
         "file": None,
         "chat": False,
         "messages": None,
         "special": False,
-        "max_bytes": 64,
-        "temperature": 0.0,
-        "top_k": 0,
-        "top_p": 1.0,
-        "min_p": 0.0,
-        "stop": [],
-        "seed": 0,
         "raw": False,
         "echo": False,
         "json": False,
@@ -82,6 +103,10 @@ MODEL_DEFAULTS: dict[str, object] = {
     "device": None,
     "begin": None,
     "compile": False,
+    "how": None,
+    "weight": None,
+    "switch": None,
+    "strength": None,
 }
 
 

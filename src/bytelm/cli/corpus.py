@@ -22,6 +22,7 @@ TEXT = "text"
 
 MODEL_OPTIONS = (
     "model", "segmentation", "tolerance", "method", "width", "prune", "begin", "dtype", "device", "compile",
+    "how", "weight", "switch", "strength",
 )  # fmt: skip
 
 FOR_RECORDS = ("field", "keep", "skip_bad", "out", "out_format", "overwrite", "processes", "engine", "chunk_bytes")

@@ -8,9 +8,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from bytelm.cli.ensembles import is_ensemble
 from bytelm.cli.inputs import add_prompt_arguments, read_file, read_prompt
 from bytelm.cli.loaded import LoadedModel, add_model_arguments, open_model
 from bytelm.cli.outputs import text_fields, write_bytes, write_json
+from bytelm.cli.sampled import add_sampling_arguments
 from bytelm.cli.seen import note_unseen
 from bytelm.prompts import Prompt
 
@@ -23,6 +25,7 @@ object with prompt, text, bytes, seconds; text that is not valid UTF-8 is given 
 example:
   bytelm generate 'import numpy as n' --max-bytes 80 --stop $'\\n\\n'
   bytelm generate --model PATH --chat 'Why is the sky blue?'
+  bytelm generate 'import nu' --model bundled:code --model bundled:code-sp --how product
 """
 
 
@@ -33,17 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds.add_argument("--chat", action="store_true", help="the prompt is a message to the model's chat template")
     kinds.add_argument("--messages", metavar="F", help="read a chat from a file instead: JSON, role and content each")
     kinds.add_argument("--special", action="store_true", help="special tokens are spelled out in the prompt")
-    group = parser.add_argument_group("generation")
-    group.add_argument("--max-bytes", type=int, default=64, metavar="N", help="most bytes (default: 64)")
-    group.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 is greedy (default: 0)")
-    group.add_argument("--top-k", type=int, default=0, metavar="K", help="keep the K best bytes; 0 keeps all")
-    group.add_argument("--top-p", type=float, default=1.0, metavar="P", help="keep the best with probability P")
-    group.add_argument("--min-p", type=float, default=0.0, metavar="P", help="keep those P times the best")
-    group.add_argument(
-        "--stop", action="append", default=[], metavar="S", help="end before this text; repeat for several"
-    )
-    group.add_argument("--seed", type=int, default=0, metavar="N", help="fixes the draws (default: 0)")
-    add_model_arguments(parser)
+    add_sampling_arguments(parser)
+    add_model_arguments(parser, ensembles=True)
     group = parser.add_argument_group("output")
     group.add_argument("--raw", action="store_true", help="do not wait for whole characters")
     group.add_argument("--echo", action="store_true", help="print the prompt first")
@@ -56,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
     model = open_model(arguments)
     prompt = make_prompt(model, given, arguments)
     if isinstance(prompt, bytes):
-        note_unseen(model.tokenizer, prompt, "the prompt", arguments)
+        note_unseen(model, prompt, "the prompt", arguments)
     continuation = stream(model, prompt, arguments)
     shown = prompt.spelled if isinstance(prompt, Prompt) else prompt
     if arguments.json:
@@ -71,7 +65,13 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def make_prompt(model: LoadedModel, given: Any, arguments: argparse.Namespace) -> bytes | Prompt:
-    """What was given, bytes or messages, as the kind of prompt that the options ask for."""
+    """What was given, bytes or messages, as the kind of prompt that the options ask for.
+
+    Raises:
+        ValueError: an ensemble has no special tokens of its own, and no chat template.
+    """
+    if is_ensemble(arguments) and (arguments.messages is not None or arguments.special or arguments.chat):
+        raise ValueError("an ensemble reads bytes alone: --chat, --messages and --special take one --model")
     if arguments.messages is not None:
         return model.chat_prompt(given)
     if arguments.special:

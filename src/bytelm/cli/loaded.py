@@ -4,12 +4,14 @@ import argparse
 import gc
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Protocol
 
 from bytelm.chats import Message
+from bytelm.cli.ensembles import Names, add_ensemble_arguments, is_ensemble, open_ensemble, open_member
 from bytelm.decoding.texts import Texts
 from bytelm.model import Progress
-from bytelm.prompts import Prompt, Text
+from bytelm.prompts import Prompt, Special, Text
 from bytelm.protocol import FloatArray, State
 from bytelm.rendering import CoverLike
 
@@ -62,6 +64,27 @@ class LoadedModel(Protocol):
         """The prompt that the model's chat template makes of messages."""
         ...
 
+    def infill(
+        self,
+        prefix: Text,
+        suffix: Text,
+        /,
+        *,
+        max_bytes: int = 64,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        top_k: int = 0,
+        min_p: float = 0.0,
+        stop: Text | Texts = (),
+        seed: int = 0,
+        end: str | None = None,
+        match: int | None = None,
+        order: str | None = None,
+        tokens: Sequence[str | Special] | None = None,
+    ) -> bytes | list[bytes]:
+        """What stands between two texts."""
+        ...
+
     def stream(
         self,
         prompt: Text | Prompt,
@@ -80,10 +103,15 @@ class LoadedModel(Protocol):
         ...
 
 
-def add_network_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """The options that say which model, and where it runs; their group."""
+def add_network_arguments(parser: argparse.ArgumentParser, several: bool = False) -> argparse._ArgumentGroup:
+    """The options that say which model, or which several, and where it runs; their group."""
     group = parser.add_argument_group("model")
-    group.add_argument("--model", metavar="PATH", help="model directory or hub id (default: the bundled model)")
+    group.add_argument(
+        "--model",
+        metavar="PATH",
+        action=Names if several else "store",
+        help="model directory or hub id (default: the bundled model)",
+    )
     group.add_argument("--dtype", help="float32, bfloat16 or float16 (default: float32 on a CPU, else the model's)")
     group.add_argument("--device", help="where the model runs: cpu, cuda, … (default: cuda where there is one)")
     group.add_argument(
@@ -96,9 +124,9 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> argparse._Argument
     return group
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that say which model, and how exact."""
-    group = add_network_arguments(parser)
+def add_model_arguments(parser: argparse.ArgumentParser, ensembles: bool = False) -> None:
+    """The options that say which model, and how exact; with ``ensembles``, those of several models, too."""
+    group = add_network_arguments(parser, ensembles)
     group.add_argument(
         "--segmentation",
         choices=("canonical", "all"),
@@ -125,18 +153,29 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--prune", type=float, metavar="X", help="share that a hypothesis of the beam must exceed (default: 0.05)"
     )
+    if ensembles:
+        add_ensemble_arguments(parser)
 
 
 def open_model(arguments: argparse.Namespace) -> LoadedModel:
-    """Load the model that the options name."""
-    from bytelm.loading import load  # not before it is needed: it brings torch, and --help is to be instant
-
+    """Load the model that the options name, or the ensemble of several."""
     if arguments.compile:
         print(
             "bytelm: compiling the network; that takes some seconds, some tens of them the first time", file=sys.stderr
         )
+    if is_ensemble(arguments):
+        model: LoadedModel = open_ensemble(arguments, partial(_open_one, arguments))
+    else:
+        model = open_member(arguments.model or "", partial(_open_one, arguments))
+    gc.freeze()  # it is there to stay: else the collector walks a million objects of torch again and again
+    return model
+
+
+def _open_one(arguments: argparse.Namespace, name: str | None) -> LoadedModel:
+    from bytelm.loading import load  # not before it is needed: it brings torch, and --help is to be instant
+
     model: LoadedModel = load(
-        arguments.model,
+        name or None,
         segmentation=arguments.segmentation,
         tolerance=arguments.tolerance,
         method=arguments.method,
@@ -147,5 +186,4 @@ def open_model(arguments: argparse.Namespace) -> LoadedModel:
         device=arguments.device,
         compile=arguments.compile,
     )
-    gc.freeze()  # it is there to stay: else the collector walks a million objects of torch again and again
     return model

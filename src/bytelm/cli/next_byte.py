@@ -2,24 +2,30 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
+from typing import Any
 
+from bytelm.cli.ensembles import is_ensemble
 from bytelm.cli.inputs import add_prompt_arguments, read_prompt
-from bytelm.cli.loaded import CoverState, LoadedModel, Tokenizer, add_model_arguments, open_model
+from bytelm.cli.loaded import LoadedModel, Tokenizer, add_model_arguments, open_model
 from bytelm.cli.outputs import finite, text_fields, wants_colour, write_json, write_line
 from bytelm.cli.seen import note_unseen
 from bytelm.decoding.checks import check_whole
 from bytelm.decoding.ranking import top_symbols
-from bytelm.protocol import END
+from bytelm.ensembles.rendering import render_members
+from bytelm.protocol import END, State
 from bytelm.rendering import CoverLike, render_next
 
 NAME = "next"
 SUMMARY = "the next-byte distribution of a text, and its live covers token by token"
 EXAMPLE = """\
 With --json: one object with prompt, logprob (nats), dropped, next (byte, text, logprob, lower, upper; best
-first), end, and covers (tokens, pieces, rest, logweight, evaluated). null stands for minus infinity.
+first), end, and covers (tokens, pieces, rest, logweight, evaluated). null stands for minus infinity. Of an ensemble
+there are members (model, weight), and each symbol has their log-probabilities in that order.
 
 example:
   bytelm next 'An apple a day keeps the ' -k 5
+  bytelm next 'import nu' --model bundled:code --model bundled:code-sp
 """
 
 
@@ -28,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_prompt_arguments(parser)
     parser.add_argument("-k", type=int, default=10, metavar="N", help="how many bytes to show (default: 10)")
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    add_model_arguments(parser)
+    add_model_arguments(parser, ensembles=True)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -36,21 +42,24 @@ def run(arguments: argparse.Namespace) -> None:
     check_whole("-k", arguments.k, "how many bytes to show")
     prompt = read_prompt(arguments)
     model = open_model(arguments)
-    note_unseen(model.tokenizer, prompt, "the prompt", arguments)
+    note_unseen(model, prompt, "the prompt", arguments)
     state = model.prefill(prompt)
     if arguments.json:
         write_json(as_json(model, state, prompt, arguments.k))
+    elif is_ensemble(arguments):
+        write_line(as_members(state, prompt, arguments.k))
     else:
         write_line(as_text(model, state, prompt, arguments.k))
 
 
-def as_text(model: LoadedModel, state: CoverState, prompt: bytes, k: int) -> str:
+def as_text(model: LoadedModel, state: State, prompt: bytes, k: int) -> str:
     """The table for people, coloured on a terminal."""
+    covers = _covers(state)
     return render_next(
         state.logprobs(),
         state.bounds(),
-        state.covers(),
-        model.tokenizer.token_bytes,
+        covers,
+        model.tokenizer.token_bytes if covers else lambda _: b"",
         prompt,
         k,
         logprob=state.logprob,
@@ -59,24 +68,42 @@ def as_text(model: LoadedModel, state: CoverState, prompt: bytes, k: int) -> str
     )
 
 
-def as_json(model: LoadedModel, state: CoverState, prompt: bytes, k: int) -> dict[str, object]:
+def as_members(state: Any, prompt: bytes, k: int) -> str:
+    """What an ensemble gives to each symbol, and what each of its members does."""
+    return render_members(
+        state.logprobs(), state.wanted(), state.weights, state.names, prompt, k, logprob=state.logprob
+    )
+
+
+def as_json(model: LoadedModel, state: State, prompt: bytes, k: int) -> dict[str, object]:
     """The same for programs. ``next`` lists bytes only; the end of text is ``end``."""
     logprobs = state.logprobs()
     lower, upper = state.bounds()
+    members = state.wanted().tolist() if hasattr(state, "wanted") else []
     symbols = [symbol[0] for symbol, _ in top_symbols(logprobs, k + 1) if isinstance(symbol, bytes)][:k]
 
-    def figures(symbol: int) -> dict[str, float | None]:
+    def figures(symbol: int) -> dict[str, object]:
         named = {"logprob": logprobs, "lower": lower, "upper": upper}
-        return {name: finite(values[symbol]) for name, values in named.items()}
+        found: dict[str, object] = {name: finite(values[symbol]) for name, values in named.items()}
+        return found | ({"members": [finite(row[symbol]) for row in members]} if members else {})
 
-    return {
+    shown: dict[str, object] = {
         **text_fields("prompt", prompt),
         "logprob": finite(state.logprob),
         "dropped": state.dropped,
         "next": [{"byte": b, **text_fields("text", bytes([b])), **figures(b)} for b in symbols],
         "end": figures(END),
-        "covers": [cover_json(model.tokenizer, cover) for cover in state.covers()],
+        "covers": [cover_json(model.tokenizer, cover) for cover in _covers(state)],
     }
+    if hasattr(state, "wanted"):
+        named = zip(state.names, state.weights.tolist(), strict=True)  # type: ignore[attr-defined]
+        shown["members"] = [{"model": name, "weight": weight} for name, weight in named]
+    return shown
+
+
+def _covers(state: State) -> Sequence[CoverLike]:
+    """The live covers of a model that has tokens."""
+    return state.covers() if hasattr(state, "covers") else ()
 
 
 def cover_json(tokenizer: Tokenizer, cover: CoverLike) -> dict[str, object]:

@@ -29,6 +29,7 @@ command goes on where it was cut off, and --processes N, torchrun or --engine ra
 example:
   bytelm score setup.py README.md
   bytelm score corpus.jsonl.gz --keep id --out scores.parquet
+  bytelm score setup.py --model bundled:code --model bundled:code-sp --model ngram:README.md
 """
 
 
@@ -71,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object at the end")
     parser.add_argument("--progress", action="store_true", help="show progress even if not on a terminal")
     add_corpus_arguments(parser)
-    add_model_arguments(parser)
+    add_model_arguments(parser, ensembles=True)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -90,7 +91,7 @@ def run_texts(arguments: argparse.Namespace) -> None:
         raise ValueError("there is nothing to score: 0 bytes; give a file that is not empty")
     model = open_model(arguments)
     for file, text in texts:
-        note_unseen(model.tokenizer, text, "standard input" if file == STDIN else file, arguments)
+        note_unseen(model, text, "standard input" if file == STDIN else file, arguments)
     scores = _score_all(model, [text for _, text in texts], arguments.progress)
     rows = [Scored(file, len(text), float(one.sum())) for (file, text), one in zip(texts, scores, strict=True)]
     whole = Scored("total", total, math.fsum(row.logprob for row in rows))

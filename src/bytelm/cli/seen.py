@@ -3,17 +3,23 @@
 import argparse
 import sys
 
-from bytelm.cli.loaded import Tokenizer
+from bytelm.cli.ensembles import tokenizers_of
+from bytelm.cli.loaded import LoadedModel, Tokenizer
 from bytelm.rendering import visible
 from bytelm.utf8 import split_tail
 
 _SHOWN = 12
 
 
-def note_unseen(tokenizer: Tokenizer, text: bytes, what: str, arguments: argparse.Namespace) -> None:
-    """Say on standard error where the tokenizer would change ``text``, if the model is over what it sees."""
+def note_unseen(model: LoadedModel, text: bytes, what: str, arguments: argparse.Namespace) -> None:
+    """Say on standard error where a tokenizer would change ``text``, if the model is over what it sees."""
     if arguments.segmentation == "all" or arguments.method == "beam":
         return
+    for tokenizer in tokenizers_of(model):
+        _note(tokenizer, text, what)
+
+
+def _note(tokenizer: Tokenizer, text: bytes, what: str) -> None:
     split = split_tail(text)
     whole = b"" if split is None else split[0].encode()
     seen = tokenizer.normalize(whole)

@@ -22,6 +22,9 @@ from bytelm.tokens.tokenizer import Tokenizer
 ORDERS = ("psm", "spm")
 """The text before the gap (prefix), the text behind it (suffix), and the middle, in the order of training."""
 
+LINE = 256
+"""The longest line that is moved to where the middle begins, in bytes."""
+
 
 class GapPrompt(NamedTuple):
     """What a token model reads before it fills a gap.
@@ -46,8 +49,8 @@ def gap_prompt(
         prefix: the text before the gap.
         suffix: the text behind it.
         order: ``"psm"``, or ``"spm"``, where the whole text before the gap stands right before the middle.
-        moved: how many bytes of the prefix are moved behind the last special token in the order ``"psm"``; by default
-            those behind the last place that all covers go through.
+        moved: how many bytes of the prefix are moved behind the last special token in the order ``"psm"``; see
+            `best_cut` for the default.
 
     Raises:
         ValueError: an unknown order, or more bytes to be moved than there are.
@@ -60,9 +63,20 @@ def gap_prompt(
         return GapPrompt(Prompt(tokens.prefix, tokens.suffix, suffix, tokens.middle, prefix), len(prefix))
     if moved is not None and not 0 <= moved <= len(prefix):
         raise ValueError(f"moved is how many of the {len(prefix)} bytes before the gap go with the middle; got {moved}")
-    cut = certain_border(rule, prefix) if moved is None else len(prefix) - moved
+    cut = best_cut(rule, prefix) if moved is None else len(prefix) - moved
     before, given = prefix[:cut], prefix[cut:]
     return GapPrompt(Prompt(tokens.prefix, before, tokens.suffix, suffix, tokens.middle, given), len(given))
+
+
+def best_cut(rule: Rule, prefix: bytes) -> int:
+    """Where a prefix is cut: at the last place that all its covers go through, or where its last line begins.
+
+    With the line in one piece the middle goes on from what stands beside it (`benchmarks/fim.py`). The line breaks go
+    with it; a line of more than ``LINE`` bytes is not moved.
+    """
+    certain = certain_border(rule, prefix)
+    line = len(prefix[: prefix.rfind(b"\n") + 1].rstrip())
+    return min(certain, line) if len(prefix) - line <= LINE else certain
 
 
 def certain_border(rule: Rule, text: bytes) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 
 from bytelm.batch import BatchState
 from bytelm.chats import Message, render_chat
+from bytelm.covers.baselines import Baseline, TokenScore
 from bytelm.covers.courses import Course, together
 from bytelm.covers.drawing import drawn_course, filtered_course
 from bytelm.covers.estimating import Estimate, estimate
@@ -25,7 +26,6 @@ from bytelm.decoding.infilling import Gap, GapFormat
 from bytelm.decoding.sampling import Sampling
 from bytelm.decoding.texts import Texts
 from bytelm.engines.protocol import Effort, TokenModel
-from bytelm.heads import Head
 from bytelm.model import ByteLM, Progress
 from bytelm.prompts import Prompt, Special, Text, as_prompt
 from bytelm.protocol import FloatArray, as_bytes
@@ -118,25 +118,27 @@ class TokenizedLM(ByteLM[CoverState]):
         total = math.fsum(log(masses.at(int(index[token]))) for masses, token in weighed)
         return total - prefix_logprob(self._weigher, self._prefix)
 
-    def continue_tokens(self, prompt: Text | Prompt, *, max_bytes: int = 64) -> bytes:
-        """The token model's own greedy continuation of the prompt's own tokens: the baseline, not the byte model.
+    def continue_tokens(self, prompt: Text | Prompt, *, max_bytes: int = 64, heal: bool = False) -> bytes:
+        """The token model's own greedy continuation of the prompt's own tokens: a baseline, not the byte model.
 
-        It bets on the prompt's ending where a token ends, so it goes wrong where the prompt stops inside a word.
+        It bets on the prompt's ending where a token ends, so it goes wrong where the prompt stops inside a word. With
+        ``heal`` the last token is taken back, and the model chooses another one that begins with its bytes.
 
         Raises:
             ValueError: the prompt is not valid UTF-8.
         """
-        opening, text = self._opening(as_prompt(prompt)), b""
-        head = Head() if opening.head is None else opening.head
-        for token in self.tokenizer.encode(opening.text):
-            head = Head(head, token)
-        while len(text) < max_bytes:
-            (logprobs,) = self._weigher.model.evaluate([head])
-            token = int(np.argmax(logprobs))
-            if token in self._weigher.end_tokens:
-                break
-            head, text = Head(head, token), text + self.tokenizer.token_bytes(token)
-        return text[:max_bytes]
+        return self._baseline(prompt, heal).continued(max_bytes)
+
+    def score_tokens(self, prompt: Text | Prompt, text: Text, *, heal: bool = False) -> TokenScore:
+        """How probable the token model finds the tokens of a text behind the tokens of a prompt: the same baselines.
+
+        Raises:
+            ValueError: the prompt or the text is not valid UTF-8.
+        """
+        return self._baseline(prompt, heal).score(as_bytes(text))
+
+    def _baseline(self, prompt: Text | Prompt, heal: bool) -> Baseline:
+        return Baseline(self._weigher, self.tokenizer, self._opening(as_prompt(prompt)), heal)
 
     def chat_prompt(
         self, messages: Sequence[Message], *, add_generation_prompt: bool = True, template: str | None = None

@@ -1,18 +1,21 @@
 """Several byte models as one."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from bytelm.batch import BatchState
+from bytelm.decoding.infilling import Gap, GapFormat
+from bytelm.decoding.sampling import Sampling
 from bytelm.decoding.texts import text_of
 from bytelm.ensembles.fitting import fit_exponents, fit_mixture
 from bytelm.ensembles.state import EnsembleState, together
 from bytelm.ensembles.ways import Mean, Product, Way
 from bytelm.later import Later
+from bytelm.lockstep import continued
 from bytelm.model import ByteLM, Progress
 from bytelm.prompts import Prompt, Text, as_bytes
 from bytelm.protocol import FloatArray, State
@@ -86,6 +89,44 @@ class EnsembleLM(ByteLM[EnsembleState]):
         if not any(sample):
             raise ValueError("the weights are learned on texts; give at least one byte")
         return EnsembleLM(self.members, self._fitted_way(sample, progress), self.names)
+
+    def prefill_each(self, prompts: Sequence[Text | Prompt]) -> EnsembleState:
+        """The state after a prompt of its own for each member: chats by each member's template, say.
+
+        ``logprob`` counts from there, and a mixture has learned nothing yet.
+
+        Raises:
+            ValueError: there is not one prompt for each member, or a member does not read its special tokens.
+        """
+        if len(prompts) != len(self.members):
+            raise ValueError(f"expected {len(self.members)} prompts, one for each member; got {len(prompts)}")
+        batches = [member.prefill([prompt]) for member, prompt in zip(self.members, prompts, strict=True)]
+        return self._side_by_side(batches)[0]
+
+    def marks_gaps(self, form: GapFormat) -> bool:
+        return all(member.marks_gaps(form) for member in self.members)
+
+    def gap_symbols(
+        self,
+        gaps: Sequence[Gap],
+        form: GapFormat,
+        sampling: Sampling,
+        rngs: Sequence[np.random.Generator],
+        most: int,
+    ) -> list[Iterator[int]]:
+        """The symbols of each filling; every member is asked in its own way."""
+        asked = [member.gap_prompts(gaps, form) for member in self.members]
+        begin = partial(self._prefilled, asked)
+        return continued(begin, sampling, rngs, most)
+
+    def _prefilled(self, asked: Sequence[tuple[ByteLM[Any], list[bytes | Prompt]]]) -> BatchState[EnsembleState]:
+        return self._side_by_side([model.prefill(prompts) for model, prompts in asked])
+
+    def _side_by_side(self, batches: Sequence[BatchState[Any]]) -> BatchState[EnsembleState]:
+        """The members' states, one batch for each member, at the beginning of what they say together."""
+        rows = zip(*batches, strict=True)
+        states = tuple(EnsembleState(self.way, self.names, row, self.way.begin, Later(float), 0.0, b"") for row in rows)
+        return BatchState(states, together([_advancing(batch) for batch in batches]))
 
     def _fitted_way(self, sample: list[bytes], progress: Progress | None) -> Way:
         way = self.way

@@ -96,7 +96,8 @@ class Mean(Way):
         return linear(lower_KS, logweights), np.minimum(0.0, linear(upper_KS, logweights))
 
     def weights(self, known: FloatArray) -> FloatArray:
-        return np.exp(self.logweights(known))
+        found: FloatArray = np.exp(self.logweights(known))
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +122,8 @@ class Mixture(Mean):
 
     @property
     def begin(self) -> FloatArray:
-        return np.tile(self.first, (len(self.rates), 1)) - np.log(len(self.rates))
+        equal: FloatArray = np.tile(self.first, (len(self.rates), 1)) - np.log(len(self.rates))
+        return equal
 
     def logweights(self, known: FloatArray) -> FloatArray:
         return logsum(known)
