@@ -48,13 +48,17 @@ class Filling(NamedTuple):
     met: bytes
 
 
-def held_out_gaps(count: int, seed: int) -> list[Gap]:
-    """Gaps at random bytes of files of the Python standard library on which the bundled model was not trained."""
+def held_out_texts() -> list[bytes]:
+    """Files of the Python standard library on which the bundled models were not trained."""
     sys.path.append(str(ROOT / "scripts"))
     from bundled_training.corpus import load_corpus, standard_library
 
-    texts = [document.text.encode() for document in load_corpus(standard_library()).held_out]
-    texts = [text for text in texts if len(text) > 2 * (BEFORE + BEHIND)]
+    return [document.text.encode() for document in load_corpus(standard_library()).held_out]
+
+
+def held_out_gaps(count: int, seed: int) -> list[Gap]:
+    """Gaps at random bytes of those files."""
+    texts = [text for text in held_out_texts() if len(text) > 2 * (BEFORE + BEHIND)]
     rng = random.Random(seed)
     gaps: list[Gap] = []
     while len(gaps) < count:

@@ -11,18 +11,24 @@ if TYPE_CHECKING:
     from bytelm.ensembles.building import ensemble
     from bytelm.loading import load, tokenizer
     from bytelm.native.ngram import ngram
+    from bytelm.searching.completing import complete
+    from bytelm.searching.completion import Completion
+    from bytelm.searching.search import search
     from bytelm.spans.heatmap import heatmap
     from bytelm.spans.measuring import surprisal, word_surprisal
 
 __all__ = [
     "END",
+    "Completion",
     "Prompt",
     "Special",
+    "complete",
     "constrain",
     "ensemble",
     "heatmap",
     "load",
     "ngram",
+    "search",
     "surprisal",
     "tokenizer",
     "word_surprisal",
@@ -30,6 +36,9 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Completion": "bytelm.searching.completion",
+    "complete": "bytelm.searching.completing",
+    "search": "bytelm.searching.search",
     "constrain": "bytelm.constraints.building",
     "ensemble": "bytelm.ensembles.building",
     "heatmap": "bytelm.spans.heatmap",

@@ -17,6 +17,8 @@ from bytelm.decoding.texts import Prompts, Texts, as_prompts, text_of
 from bytelm.lockstep import continued
 from bytelm.prompts import Prompt, Special, Text, as_prompt, is_batch
 from bytelm.protocol import FloatArray
+from bytelm.searching import completing, search
+from bytelm.searching.completion import Completion
 
 Progress = Callable[[int, int], None]
 """Called now and then during long work with the bytes done and the bytes in all."""
@@ -207,6 +209,98 @@ class ByteLM(ABC, Generic[StateT]):
             min_p=min_p,
             stop=stop,
             seed=seed,
+        )
+
+    @overload
+    def complete(
+        self,
+        prompt: Text | Prompt,
+        *,
+        max_bytes: int = 64,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        top_k: int = 0,
+        min_p: float = 0.0,
+        stop: Text | Texts = (),
+        seed: int = 0,
+    ) -> Completion: ...
+
+    @overload
+    def complete(
+        self,
+        prompt: Prompts,
+        *,
+        max_bytes: int = 64,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        top_k: int = 0,
+        min_p: float = 0.0,
+        stop: Text | Texts = (),
+        seed: int = 0,
+    ) -> list[Completion]: ...
+
+    def complete(
+        self,
+        prompt: Text | Prompt | Prompts,
+        *,
+        max_bytes: int = 64,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        top_k: int = 0,
+        min_p: float = 0.0,
+        stop: Text | Texts = (),
+        seed: int = 0,
+    ) -> Completion | list[Completion]:
+        """What ``generate`` gives, with its log-probabilities; see ``bytelm.searching.completing.complete``."""
+        return completing.complete(
+            self,
+            prompt,
+            max_bytes=max_bytes,
+            temperature=temperature,
+            top_p=top_p,
+            top_k=top_k,
+            min_p=min_p,
+            stop=stop,
+            seed=seed,
+        )
+
+    @overload
+    def search(
+        self,
+        prompt: Text | Prompt,
+        *,
+        beams: int = 8,
+        best: int = 4,
+        max_bytes: int = 64,
+        stop: Text | Texts = (),
+        length_penalty: float = 0.0,
+    ) -> list[Completion]: ...
+
+    @overload
+    def search(
+        self,
+        prompt: Prompts,
+        *,
+        beams: int = 8,
+        best: int = 4,
+        max_bytes: int = 64,
+        stop: Text | Texts = (),
+        length_penalty: float = 0.0,
+    ) -> list[list[Completion]]: ...
+
+    def search(
+        self,
+        prompt: Text | Prompt | Prompts,
+        *,
+        beams: int = 8,
+        best: int = 4,
+        max_bytes: int = 64,
+        stop: Text | Texts = (),
+        length_penalty: float = 0.0,
+    ) -> list[Completion] | list[list[Completion]]:
+        """The most probable continuations, best first; see ``bytelm.searching.search.search``."""
+        return search.search(
+            self, prompt, beams=beams, best=best, max_bytes=max_bytes, stop=stop, length_penalty=length_penalty
         )
 
     def infill(

@@ -40,7 +40,17 @@ class TestGenerate:
     def test_json(self, capsysbinary: Capture) -> None:
         found = json.loads(output(capsysbinary, "generate", "a doc", "--json"))
         assert found.pop("seconds") >= 0
-        assert found == {"prompt": "a doc", "text": SCRIPT.decode(), "bytes": len(SCRIPT)}
+        logprobs = [-float(place) for place in range(5, 5 + len(SCRIPT))]
+        assert found.pop("bits_per_byte") == pytest.approx(-sum(logprobs) / math.log(2) / len(SCRIPT))
+        assert found == {
+            "prompt": "a doc",
+            "text": SCRIPT.decode(),
+            "bytes": len(SCRIPT),
+            "ended": "end",
+            "logprob": pytest.approx(sum(logprobs) - math.log(4)),
+            "logend": pytest.approx(-math.log(4)),
+            "logprobs": logprobs,
+        }
 
     def test_a_prompt_from_a_file(self, capsysbinary: Capture, tmp_path: Path) -> None:
         (tmp_path / "prompt").write_bytes(b"\0\xff\r\n")

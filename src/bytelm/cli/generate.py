@@ -11,7 +11,7 @@ from typing import Any
 from bytelm.cli.ensembles import is_ensemble
 from bytelm.cli.inputs import add_prompt_arguments, read_file, read_prompt
 from bytelm.cli.loaded import LoadedModel, add_model_arguments, open_model
-from bytelm.cli.outputs import text_fields, write_bytes, write_json
+from bytelm.cli.outputs import finite, text_fields, write_bytes, write_json
 from bytelm.cli.sampled import add_sampling_arguments
 from bytelm.cli.seen import note_unseen
 from bytelm.prompts import Prompt
@@ -20,7 +20,9 @@ NAME = "generate"
 SUMMARY = "continue a text, byte by byte"
 EXAMPLE = """\
 The continuation goes to standard output as it is generated: its bytes and nothing else. With --json: one
-object with prompt, text, bytes, seconds; text that is not valid UTF-8 is given as text_hex as well.
+object with prompt, text, bytes, seconds, and ended (end, stop or max_bytes), logprob (nats, with what ended the
+text), logend, logprobs (one for each byte), bits_per_byte; text that is not valid UTF-8 is given as text_hex as
+well.
 
 example:
   bytelm generate 'import numpy as n' --max-bytes 80 --stop $'\\n\\n'
@@ -39,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_sampling_arguments(parser)
     add_model_arguments(parser, ensembles=True)
     group = parser.add_argument_group("output")
-    group.add_argument("--raw", action="store_true", help="do not wait for whole characters")
+    group.add_argument("--raw", action="store_true", help="do not wait for whole characters; --json never does")
     group.add_argument("--echo", action="store_true", help="print the prompt first")
     group.add_argument("--json", action="store_true", help="one JSON object at the end")
 
@@ -51,11 +53,11 @@ def run(arguments: argparse.Namespace) -> None:
     prompt = make_prompt(model, given, arguments)
     if isinstance(prompt, bytes):
         note_unseen(model, prompt, "the prompt", arguments)
-    continuation = stream(model, prompt, arguments)
     shown = prompt.spelled if isinstance(prompt, Prompt) else prompt
     if arguments.json:
-        _report(shown, continuation)
+        _report(model, prompt, shown, arguments)
         return
+    continuation = stream(model, prompt, arguments)
     if arguments.echo:
         write_bytes(shown)
     for piece in continuation:
@@ -110,9 +112,29 @@ def _read_messages(arguments: argparse.Namespace) -> Any:
         raise ValueError(f"{arguments.messages!r} is not valid JSON: {error}") from error
 
 
-def _report(prompt: bytes, continuation: Iterator[bytes]) -> None:
+def _report(model: LoadedModel, prompt: bytes | Prompt, shown: bytes, arguments: argparse.Namespace) -> None:
     begun = time.perf_counter()
-    data = b"".join(continuation)
+    found = model.complete(
+        prompt,
+        max_bytes=arguments.max_bytes,
+        temperature=arguments.temperature,
+        top_p=arguments.top_p,
+        top_k=arguments.top_k,
+        min_p=arguments.min_p,
+        stop=[os.fsencode(text) for text in arguments.stop],
+        seed=arguments.seed,
+    )
     seconds = time.perf_counter() - begun
-    texts = text_fields("prompt", prompt) | text_fields("text", data)
-    write_json({**texts, "bytes": len(data), "seconds": round(seconds, 6)})
+    write_json(
+        {
+            **text_fields("prompt", shown),
+            **text_fields("text", found.text),
+            "bytes": len(found.text),
+            "ended": found.ended,
+            "logprob": finite(found.logprob),
+            "logend": None if found.logend is None else finite(found.logend),
+            "logprobs": [finite(logprob) for logprob in found.logprobs],
+            "bits_per_byte": None if found.bits_per_byte is None else finite(found.bits_per_byte),
+            "seconds": round(seconds, 6),
+        }
+    )

@@ -14,6 +14,7 @@ from bytelm.model import Progress
 from bytelm.prompts import Prompt, Special, Text
 from bytelm.protocol import FloatArray, State
 from bytelm.rendering import CoverLike
+from bytelm.searching.completion import Completion
 
 
 class Tokenizer(Protocol):
@@ -83,6 +84,22 @@ class LoadedModel(Protocol):
         tokens: Sequence[str | Special] | None = None,
     ) -> bytes | list[bytes]:
         """What stands between two texts."""
+        ...
+
+    def complete(
+        self,
+        prompt: Text | Prompt,
+        /,
+        *,
+        max_bytes: int = 64,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        top_k: int = 0,
+        min_p: float = 0.0,
+        stop: Text | Texts = (),
+        seed: int = 0,
+    ) -> Completion:
+        """The continuation, with its log-probabilities and why it ended."""
         ...
 
     def stream(

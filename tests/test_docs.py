@@ -1,0 +1,38 @@
+"""The examples of docs/ensembles.md and docs/infilling.md are run; so are their commands."""
+
+import doctest
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from bytelm.cli.main import main
+
+ROOT = Path(__file__).parent.parent
+PAGES = ["ensembles.md", "infilling.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_examples(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    report: list[str] = []
+    test = doctest.DocTestParser().get_doctest(text, {}, page, page, 0)
+    assert len(test.examples) > 5
+    assert doctest.DocTestRunner().run(test, out=report.append).failed == 0, "".join(report)
+
+
+def test_commands_of_ensembles(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    text = (ROOT / "docs" / "ensembles.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```console\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    for part in block.split("$ bytelm ")[1:]:
+        command, _, expected = part.partition("\n")
+        assert main(shlex.split(command)) == 0
+        assert _shape(capsysbinary.readouterr().out.decode()) == _shape(expected)
+
+
+def _shape(output: str) -> str:
+    """The output without its figures, whose last digits differ between machines."""
+    return re.sub(r"[\d.,]+", "0", output).rstrip()
