@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bytelm.covers.gaps import certain_border
 from bytelm.covers.model import TokenizedLM
 from bytelm.prompts import Prompt
 from bytelm.protocol import END
@@ -104,14 +105,25 @@ def healed(lm: TokenizedLM, gap: Gap) -> Filling:
     return _by_tokens(lm, gap, lm.infill_prompt(gap.prefix, gap.suffix, moved=len(last)), True)
 
 
-def byte_exact(lm: TokenizedLM, gap: Gap) -> Filling:
+def naive_line(lm: TokenizedLM, gap: Gap) -> Filling:
+    """The same as `naive`, with the last line of the prefix where the middle is written, as for `byte_exact`."""
+    return _by_tokens(lm, gap, lm.infill_prompt(gap.prefix, gap.suffix), False)
+
+
+def healed_line(lm: TokenizedLM, gap: Gap) -> Filling:
+    """The same as `healed`, likewise."""
+    return _by_tokens(lm, gap, lm.infill_prompt(gap.prefix, gap.suffix), True)
+
+
+def from_border(lm: TokenizedLM, gap: Gap) -> Filling:
     """Conditioned on covers, from the last place where all have a border."""
+    border = certain_border(lm.tokenizer.canonical, gap.prefix)
+    return _by_bytes(lm, gap, {"moved": len(gap.prefix) - border})
+
+
+def byte_exact(lm: TokenizedLM, gap: Gap) -> Filling:
+    """What ``lm.infill`` does: conditioned on covers, from the beginning of the line at least."""
     return _by_bytes(lm, gap, {})
-
-
-def from_line(lm: TokenizedLM, gap: Gap) -> Filling:
-    """The same from the beginning of the line."""
-    return _by_bytes(lm, gap, {"moved": len(gap.prefix) - gap.prefix.rfind(b"\n") - 1})
 
 
 def suffix_first(lm: TokenizedLM, gap: Gap) -> Filling:
@@ -122,8 +134,10 @@ def suffix_first(lm: TokenizedLM, gap: Gap) -> Filling:
 WAYS: Mapping[str, Callable[[TokenizedLM, Gap], Filling]] = {
     "naive prompting": naive,
     "token healing": healed,
-    "byte-exact": byte_exact,
-    "byte-exact, from the line": from_line,
+    "byte-exact, from the border": from_border,
+    "naive, line moved": naive_line,
+    "token healing, line moved": healed_line,
+    "byte-exact (lm.infill)": byte_exact,
     "byte-exact, suffix first": suffix_first,
 }
 
