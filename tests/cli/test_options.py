@@ -11,9 +11,12 @@ from bytelm.cli.main import build_parser, main
 NETWORK = "--begin --device --dtype --model"
 MODEL = f"{NETWORK} --compile --method --prune --segmentation --tolerance --width"
 ENSEMBLE = "--how --weight --switch --strength"
+CONSTRAINT = "--regex --choice --json-schema --grammar"
 SAMPLING = "--max-bytes --seed --stop --temperature --top-k --top-p --min-p"
 COMMANDS = {
-    "generate": f"PROMPT --file --chat --messages --special --echo --json --raw {SAMPLING} {MODEL} {ENSEMBLE}",
+    "generate": (
+        f"PROMPT --file --chat --messages --special --echo --json --raw {CONSTRAINT} {SAMPLING} {MODEL} {ENSEMBLE}"
+    ),
     "infill": (
         "PROMPT --file --mark --at --prefix --suffix --end --match --order --tokens --whole --json "
         f"{SAMPLING} {MODEL} {ENSEMBLE}"
@@ -23,6 +26,7 @@ COMMANDS = {
         f"--processes --engine --chunk-bytes {MODEL} {ENSEMBLE}"
     ),
     "next": f"PROMPT --file --json -k {MODEL} {ENSEMBLE}",
+    "plot": f"FILE --out --by --ended --title {MODEL} {ENSEMBLE}",
     "demo": f"PROMPT --max-bytes -k {MODEL}",
     "audit": f"PROMPT --file --cut --every-cut --json --tolerance {NETWORK}",
     "check": "MODEL --contexts --cuts --json --progress --seed --text",
@@ -59,6 +63,10 @@ DEFAULTS: dict[str, dict[str, object]] = {
         "chat": False,
         "messages": None,
         "special": False,
+        "regex": None,
+        "choice": None,
+        "json_schema": None,
+        "grammar": None,
         "raw": False,
         "echo": False,
         "json": False,
@@ -80,6 +88,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
         "chunk_bytes": 1 << 18,
     },
     "next": {"prompt": None, "file": None, "k": 10, "json": False},
+    "plot": {"file": "-", "out": None, "by": None, "ended": False, "title": ""},
     "demo": {"max_bytes": 160, "k": 6},
     "audit": {"file": None, "cut": None, "every_cut": False, "json": False, "tolerance": 1e-4},
     "check": {

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from bytelm.cli.constrained import add_constraint_arguments, constrained
 from bytelm.cli.ensembles import is_ensemble
 from bytelm.cli.inputs import add_prompt_arguments, read_file, read_prompt
 from bytelm.cli.loaded import LoadedModel, add_model_arguments, open_model
@@ -28,6 +29,7 @@ example:
   bytelm generate 'import numpy as n' --max-bytes 80 --stop $'\\n\\n'
   bytelm generate --model PATH --chat 'Why is the sky blue?'
   bytelm generate 'import nu' --model bundled:code --model bundled:code-sp --how product
+  bytelm generate 'for i in range(' --regex '[0-9]+'
 """
 
 
@@ -39,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds.add_argument("--messages", metavar="F", help="read a chat from a file instead: JSON, role and content each")
     kinds.add_argument("--special", action="store_true", help="special tokens are spelled out in the prompt")
     add_sampling_arguments(parser)
+    add_constraint_arguments(parser)
     add_model_arguments(parser, ensembles=True)
     group = parser.add_argument_group("output")
     group.add_argument("--raw", action="store_true", help="do not wait for whole characters; --json never does")
@@ -54,6 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
     if isinstance(prompt, bytes):
         note_unseen(model, prompt, "the prompt", arguments)
     shown = prompt.spelled if isinstance(prompt, Prompt) else prompt
+    model, prompt = constrained(model, prompt, arguments)
     if arguments.json:
         _report(model, prompt, shown, arguments)
         return

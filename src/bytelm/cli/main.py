@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from bytelm.cli import audit, check, demo, generate, infill, next_byte, score
+from bytelm.cli import audit, check, demo, generate, infill, next_byte, plot, score
 
 MISTAKE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
@@ -39,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
-    for command in (generate, infill, score, next_byte, demo, check, audit):
+    for command in (generate, infill, score, next_byte, plot, demo, check, audit):
         subparser = commands.add_parser(
             command.NAME,
             help=command.SUMMARY,
