@@ -3,6 +3,8 @@
 import doctest
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,16 @@ def test_commands_of_ensembles(capsysbinary: pytest.CaptureFixture[bytes], monke
         command, _, expected = part.partition("\n")
         assert main(shlex.split(command)) == 0
         assert _shape(capsysbinary.readouterr().out.decode()) == _shape(expected)
+
+
+@pytest.mark.parametrize(("page", "place"), [("ensembles.md", 0), ("infilling.md", 1)])
+def test_tables_are_those_of_the_results(page: str, place: int) -> None:
+    script = ROOT / "benchmarks" / "docs_tables.py"
+    results = [str(ROOT / "benchmarks" / name) for name in ("ensembles.json", "fim.json")]
+    done = subprocess.run([sys.executable, str(script), *results], capture_output=True, text=True, check=True)
+    table = done.stdout.strip().split("\n\n")[place]
+    assert len(table.splitlines()) > 5
+    assert table in (ROOT / "docs" / page).read_text(encoding="utf-8")
 
 
 def _shape(output: str) -> str:

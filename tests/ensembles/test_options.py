@@ -24,6 +24,7 @@ MEMBERS = [markov(seed, SMALL) for seed in (1, 2)]
         ({"how": "contrast", "weights": [1, 2]}, "'contrast' takes no weights=; it takes strength= and plausible="),
         ({"how": "proxy"}, "'proxy' takes 3 members, a base model, an expert and an anti-expert; got 2"),
         ({"weights": [1]}, "expected 2 weights, one finite number for each member; got [1]"),
+        ({"weights": "ab"}, "expected 2 weights, one finite number for each member; got 'ab'"),
         ({"weights": [1, math.nan]}, "expected 2 weights, one finite number for each member"),
         ({"weights": [1, -1]}, "weights of a mean are at least 0, and one of them more; got [1.0, -1.0]"),
         ({"weights": [0, 0]}, "weights of a mean are at least 0, and one of them more"),
@@ -41,6 +42,8 @@ def test_mistakes(options: dict[str, object], message: str) -> None:
 def test_members_are_models() -> None:
     with pytest.raises(TypeError, match=r"members are byte models, as bytelm\.load gives them; got str"):
         bytelm.ensemble(["bundled:code"])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="members are a list of byte models; got Markov"):
+        bytelm.ensemble(MEMBERS[0])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="an ensemble has at least one member; got none"):
         bytelm.ensemble([])
 

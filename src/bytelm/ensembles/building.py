@@ -60,8 +60,10 @@ def ensemble(
 
     Raises:
         ValueError: an unknown way, an option that it does not take or out of range, or not the members it needs.
-        TypeError: a member is no byte model.
+        TypeError: the members are no list, or one is no byte model.
     """
+    if not isinstance(members, Sequence):
+        raise TypeError(f"members are a list of byte models; got {type(members).__name__}")
     for member in members:
         if not isinstance(member, ByteLM):
             raise TypeError(f"members are byte models, as bytelm.load gives them; got {type(member).__name__}")

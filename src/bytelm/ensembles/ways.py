@@ -230,7 +230,10 @@ def check_weights(weights: Sequence[float] | None, count: int) -> FloatArray | N
     """
     if weights is None:
         return None
-    given = np.array(weights, dtype=np.float64)
+    try:
+        given = np.array(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        given = np.empty(0)
     if given.shape != (count,) or not np.isfinite(given).all():
         raise ValueError(f"expected {count} weights, one finite number for each member; got {weights!r}")
     return given
