@@ -77,7 +77,7 @@ def render_next(
     """
     check_whole("k", k, "how many symbols to show")
     figure = "" if logprob is None else f"   log P = {nats(logprob)} nats"
-    tail = last_columns([*_characters(prompt_tail[-4 * WIDTH :]), "▏"], "", WIDTH - len("after  ") - len(figure))
+    tail = last_columns([*characters(prompt_tail[-4 * WIDTH :]), "▏"], "", WIDTH - len("after  ") - len(figure))
     lines = [_paint("after", _BOLD, colour) + "  " + tail + _paint(figure, _DIM, colour), ""]
     lines += _distribution(logprobs, k, colour)
     lines.append(_paint("  " + certainty(bounds, dropped, bool(covers)), _DIM, colour))
@@ -88,7 +88,7 @@ def render_next(
 
 def visible(text: bytes) -> str:
     """``text`` on one line with every byte to be seen; different bytes give different strings."""
-    return "".join(_characters(text))
+    return "".join(characters(text))
 
 
 def symbol_name(symbol: int) -> str:
@@ -130,7 +130,8 @@ def last_columns(parts: Sequence[str], separator: str, width: int) -> str:
     return "…" + last
 
 
-def _characters(text: bytes) -> list[str]:
+def characters(text: bytes) -> list[str]:
+    """Each character of ``text``, or byte that belongs to none, to be seen."""
     return [_visible_character(c) for c in text.decode("utf-8", "surrogateescape")]
 
 

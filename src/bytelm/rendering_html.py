@@ -55,13 +55,16 @@ def render_next_html(
         dropped: the posterior mass given up so far.
     """
     check_whole("k", k, "how many symbols to show")
+    note = f'<div class="dim">{escape(certainty(bounds, dropped, bool(covers)))}</div>'
+    shown = f"{_distribution(logprobs, k)}{note}{_cover_table(covers, token_bytes) if covers else ''}"
+    return behind_text(prompt_tail, logprob, shown)
+
+
+def behind_text(prompt_tail: bytes, logprob: float | None, shown: str) -> str:
+    """A piece of HTML under the text that it is about, and log P of that, nats, if it is known."""
     figure = "" if logprob is None else f' <span class="dim">log P = {nats(logprob)} nats</span>'
     tail = escape(visible(prompt_tail[-TAIL:]))
-    note = f'<div class="dim">{escape(certainty(bounds, dropped, bool(covers)))}</div>'
-    return (
-        f'{_STYLE}<div class="bytelm-next"><div><b>after</b> <code>{tail}▏</code>{figure}</div>'
-        f"{_distribution(logprobs, k)}{note}{_cover_table(covers, token_bytes) if covers else ''}</div>"
-    )
+    return f'{_STYLE}<div class="bytelm-next"><div><b>after</b> <code>{tail}▏</code>{figure}</div>{shown}</div>'
 
 
 def render_batch_html(logprob: FloatArray, logprobs: FloatArray, of: int) -> str:

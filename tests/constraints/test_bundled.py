@@ -76,5 +76,8 @@ def test_the_state_is_shown(lm: TokenizedLM) -> None:
     assert "after  ▏   log P = 0.0000 nats" in shown
     assert "allowed: 10 of 257 symbols, " in shown
     assert "% of the base model's probability" in shown
+    page = constrain(lm, regex="[0-9]{2}", after="x = ").prefill("")._repr_html_()
+    assert "allowed: 10 of 257 symbols" in page
+    assert "</table>" in page
     forced = repr(constrain(lm, regex="ab").prefill("a"))
     assert forced.endswith("allowed: 1 of 257 symbols")

@@ -131,3 +131,16 @@ def test_a_state_shows_who_wants_what() -> None:
     assert "log P = " in repr(state) if state.logprob else True
     assert f"log P = {state.logprob:.4f} nats" in repr(state)
     assert state.wanted().shape == (2, 257)
+
+
+def test_a_state_in_a_notebook() -> None:
+    page = bytelm.ensemble(MEMBERS, names=["<b>", "two"]).prefill("a<b")._repr_html_()
+    assert "<th>ensemble</th><th>&lt;b&gt;</th><th>two</th>" in page
+    assert "a&lt;b▏" in page
+    assert page.count("<tr>") == 7
+
+
+def test_members_that_do_not_fit_on_a_line() -> None:
+    shown = repr(bytelm.ensemble([*MEMBERS, *MEMBERS, *MEMBERS], names=list("abcdef")).prefill("a"))
+    assert shown.splitlines()[-1] == "  and 2 more members"
+    assert all(len(line) <= 100 for line in shown.splitlines())

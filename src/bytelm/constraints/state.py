@@ -11,6 +11,7 @@ from bytelm.constraints.weighing import Weighed
 from bytelm.decoding.ranking import top_symbols
 from bytelm.protocol import FloatArray, State, Text, as_bytes
 from bytelm.rendering import render_next
+from bytelm.rendering_html import render_next_html
 
 _SHOWN = 200
 """How many of the last bytes are shown."""
@@ -128,20 +129,27 @@ class ConstrainedState:
         return replace(self, text=self.text + data, _reading=after, _weighed=weighed)
 
     def __repr__(self) -> str:
-        # Nothing is shown that costs passes beyond those of the distribution.
+        return self._rendered(render_next, "\n  {}")
+
+    def _repr_html_(self) -> str:
+        return self._rendered(render_next_html, '<div class="bytelm-next"><div class="dim">{}</div></div>')
+
+    def _rendered(self, render: Callable[..., str], note: str) -> str:
+        """The distribution, and what is allowed; nothing that costs passes beyond those of the distribution."""
         read = self._reading.known
-        shown = render_next(
+        count = int(np.count_nonzero(self._reading.place.allowed))
+        shown = render(
             self._reading.next,
             self.bounds(),
             (),
             lambda _: b"",
             self.text[-_SHOWN:],
-            min(_LINES, int(np.count_nonzero(self._reading.place.allowed))),
+            min(_LINES, count),
             logprob=self.logprob if self._weighed.known else None,
             dropped=self.dropped if read else 0.0,
         )
         share = f", {np.exp(self.logmass):.2%} of the base model's probability" if read else ""
-        return f"{shown}\n  allowed: {np.count_nonzero(self._reading.place.allowed)} of 257 symbols{share}"
+        return shown + note.format(f"allowed: {count} of 257 symbols{share}")
 
 
 def begin(place: Place, start: State) -> ConstrainedState:

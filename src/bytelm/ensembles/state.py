@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from bytelm.decoding.ranking import top_symbols
-from bytelm.ensembles.rendering import render_members
+from bytelm.ensembles.rendering import render_members, render_members_html
 from bytelm.ensembles.ways import Way
 from bytelm.later import Later
 from bytelm.protocol import FloatArray, State, Text, as_bytes
@@ -92,8 +92,14 @@ class EnsembleState:
         )
 
     def __repr__(self) -> str:
+        return self._rendered(render_members)
+
+    def _repr_html_(self) -> str:
+        return self._rendered(render_members_html)
+
+    def _rendered(self, render: Callable[..., str]) -> str:
         logprob = self.logprob if self._opening.known else None
-        return render_members(self._pooled, self._logprobs, self.weights, self.names, self._shown, 5, logprob=logprob)
+        return render(self._pooled, self._logprobs, self.weights, self.names, self._shown, 5, logprob=logprob)
 
     @cached_property
     def _logprobs(self) -> FloatArray:
