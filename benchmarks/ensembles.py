@@ -14,6 +14,7 @@ import random
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,13 @@ import bytelm
 from bytelm.model import ByteLM
 from measuring.gaps import held_out_texts
 from measuring.options import add_places, parse
-from measuring.rounds import Json, Say
+from measuring.rounds import Json, Say, by_turns, summary
 from measuring.running import one_quiet_thread, saying
 from measuring.surroundings import load_average, surroundings
 from measuring.tiny_model import train
 from measuring.writing import write
 
-SEED, STEPS, TEXTS, SIZE = 1, 800, 6, 1000
+SEED, STEPS, TEXTS, SIZE, NEW = 1, 800, 6, 1000, 128
 STORIES = "data/corpora/tinystories/tinystories_1000.json"
 MARGIN = 0.02
 """Bits a byte: how much worse than the best member the mixture may be."""
@@ -36,6 +37,8 @@ NOTES = [
     "bits per byte of all texts of a set together; each is scored from its beginning, by itself.",
     "mixture: the default; mixture, with counts: bytelm.ngram() as one more member. fitted: weights learned on a "
     "sample of other texts. product: the geometric mean, normalised. null: a member rules out a byte of the texts.",
+    "speed: greedy bytes per second, one stream, the prompt's reading included; whole distributions: a member that is "
+    "asked for the distribution of every byte, as ensembles ask theirs.",
     f"targets: the mixture is at most {MARGIN} above the best member everywhere, and below it on the mixed text.",
 ]
 
@@ -64,6 +67,8 @@ def run(shared: Path, quick: bool) -> Json:
     code = _cut(held_out_texts(), 2 * texts, size)
     members: dict[str, ByteLM[Any]] = {"code": bytelm.load("bundled:code"), "code-sp": bytelm.load("bundled:code-sp")}
     result["sets"]["code"] = _measure("code", members, code[texts:], code[:texts])
+    prompts = [text[: size // 4] for text in code]
+    result["speed"] = saying("speed", lambda say: speed(members, prompts, 8 if quick else NEW, say))
     stories = shared / STORIES
     if not stories.is_file():
         left_out["stories"] = left_out["mixed"] = f"{STORIES}: not in the shared folder"
@@ -111,6 +116,23 @@ def measure(members: Mapping[str, ByteLM[Any]], texts: list[bytes], sample: list
     return {"bytes": sum(map(len, texts)), **found, "best_member": best, "fitted": weights}
 
 
+def speed(members: Mapping[str, ByteLM[Any]], prompts: list[bytes], new: int, say: Say) -> Json:
+    """Greedy bytes per second behind each prompt, the systems by turns: members alone, and ensembles of them."""
+    models = list(members.values())
+    systems = {
+        **members,
+        **{f"{name}, whole distributions": bytelm.ensemble([lm], "mean") for name, lm in members.items()},
+        **{how: bytelm.ensemble(models, how) for how in ("mixture", "product")},
+    }
+    runs = {name: partial(lm.generate, max_bytes=new) for name, lm in systems.items()}
+    found = by_turns(runs, [[prompt] for prompt in prompts], say)
+    rates = {
+        name: [len(made[0]) / seconds for made, seconds in zip(rounds.outputs, rounds.seconds, strict=True) if made[0]]
+        for name, rounds in found.items()
+    }
+    return {"new_bytes": new, "prompts": len(prompts), **{name: summary(rate) for name, rate in rates.items()}}
+
+
 def targets(sets: Mapping[str, Json]) -> Iterator[Json]:
     """What the mixture is held to."""
     for name, found in sets.items():
@@ -129,6 +151,10 @@ def table(result: Json) -> Iterator[str]:
             for lm, bits in found[kind].items():
                 figures = "    -" if bits is None else f"{bits:>9.4f}{bits - found['best_member']:>+10.4f}"
                 yield f"  {kind[:-1]:<10}{lm:<24}{figures}"
+    yield ""
+    for name, rate in result["speed"].items():
+        if isinstance(rate, dict):
+            yield f"  {name:<34}{rate['median']:>9.1f} bytes per second"
     yield ""
     for one in result["targets"]:
         held = f"at most {one['at_most']:+.2f}: {'met' if one['met'] else 'NOT MET'}"

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from bytelm.cli.ensembles import is_ensemble
 from bytelm.cli.inputs import add_prompt_arguments, read_file, read_prompt
 from bytelm.cli.loaded import LoadedModel, add_model_arguments, open_model
 from bytelm.cli.outputs import finite, text_fields, write_bytes, write_json
-from bytelm.cli.sampled import add_sampling_arguments
+from bytelm.cli.sampled import add_sampling_arguments, sampled
 from bytelm.cli.seen import note_unseen
 from bytelm.prompts import Prompt
 
@@ -93,17 +92,7 @@ def make_prompt(model: LoadedModel, given: Any, arguments: argparse.Namespace) -
 
 def stream(model: LoadedModel, prompt: bytes | Prompt, arguments: argparse.Namespace) -> Iterator[bytes]:
     """The continuation that the options ask for."""
-    return model.stream(
-        prompt,
-        max_bytes=arguments.max_bytes,
-        temperature=arguments.temperature,
-        top_p=arguments.top_p,
-        top_k=arguments.top_k,
-        min_p=arguments.min_p,
-        stop=[os.fsencode(text) for text in arguments.stop],
-        seed=arguments.seed,
-        raw=arguments.raw,
-    )
+    return model.stream(prompt, **sampled(arguments), raw=arguments.raw)
 
 
 def _read_messages(arguments: argparse.Namespace) -> Any:
@@ -118,16 +107,7 @@ def _read_messages(arguments: argparse.Namespace) -> Any:
 
 def _report(model: LoadedModel, prompt: bytes | Prompt, shown: bytes, arguments: argparse.Namespace) -> None:
     begun = time.perf_counter()
-    found = model.complete(
-        prompt,
-        max_bytes=arguments.max_bytes,
-        temperature=arguments.temperature,
-        top_p=arguments.top_p,
-        top_k=arguments.top_k,
-        min_p=arguments.min_p,
-        stop=[os.fsencode(text) for text in arguments.stop],
-        seed=arguments.seed,
-    )
+    found = model.complete(prompt, **sampled(arguments))
     seconds = time.perf_counter() - begun
     write_json(
         {

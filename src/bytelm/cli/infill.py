@@ -8,7 +8,7 @@ import time
 from bytelm.cli.inputs import add_prompt_arguments, read_file, read_prompt
 from bytelm.cli.loaded import add_model_arguments, open_model
 from bytelm.cli.outputs import text_fields, write_bytes, write_json
-from bytelm.cli.sampled import add_sampling_arguments
+from bytelm.cli.sampled import add_sampling_arguments, sampled
 from bytelm.decoding.checks import check_whole
 
 NAME = "infill"
@@ -55,13 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
     filling = model.infill(
         prefix,
         suffix,
-        max_bytes=arguments.max_bytes,
-        temperature=arguments.temperature,
-        top_p=arguments.top_p,
-        top_k=arguments.top_k,
-        min_p=arguments.min_p,
-        stop=[os.fsencode(text) for text in arguments.stop],
-        seed=arguments.seed,
+        **sampled(arguments),
         end=arguments.end,
         match=arguments.match,
         order=arguments.order,

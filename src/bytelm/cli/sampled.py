@@ -1,6 +1,8 @@
 """The options that say how the next byte is chosen, and when to stop."""
 
 import argparse
+import os
+from typing import TypedDict
 
 
 def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,3 +17,28 @@ def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
         "--stop", action="append", default=[], metavar="S", help="end before this text; repeat for several"
     )
     group.add_argument("--seed", type=int, default=0, metavar="N", help="fixes the draws (default: 0)")
+
+
+class Sampled(TypedDict):
+    """Those options, as the models take them."""
+
+    max_bytes: int
+    temperature: float
+    top_p: float
+    top_k: int
+    min_p: float
+    stop: list[bytes]
+    seed: int
+
+
+def sampled(arguments: argparse.Namespace) -> Sampled:
+    """What the options say."""
+    return Sampled(
+        max_bytes=arguments.max_bytes,
+        temperature=arguments.temperature,
+        top_p=arguments.top_p,
+        top_k=arguments.top_k,
+        min_p=arguments.min_p,
+        stop=[os.fsencode(text) for text in arguments.stop],
+        seed=arguments.seed,
+    )
