@@ -110,20 +110,26 @@ class _Shared:
     def _ask(self) -> None:
         """One round of questions: those of all courses that are not far ahead of their readers."""
         asking = [(one, one.asks) for one in self._runners if one.asks is not None and len(one.made) < AHEAD]
-        heads = [head for _, ask in asking for head in ask.heads]
-        answers = self._answers(heads, [head for _, ask in asking for head in ask.bare])
-        masses = iter(list(islice(answers, len(heads))))
-        bare = iter(list(answers))
-        for one, ask in asking:
-            one.answer([*islice(masses, len(ask.heads)), *islice(bare, len(ask.bare))])
+        for (one, _), answers in zip(asking, answers_of(self._weigher, [ask for _, ask in asking]), strict=True):
+            one.answer(answers)
 
-    def _answers(self, heads: Sequence[TextHead], bare: Sequence[TextHead]) -> Iterator[Any]:
-        done = 0
-        for logits in self._weigher.model.logits([*heads, *bare]):
-            some = heads[done : done + len(logits)]
-            yield from self._weigher.restricted(some, logits[: len(some)])
-            yield from (logits[row : row + 1] for row in range(len(some), len(logits)))
-            done += len(logits)
+
+def answers_of(weigher: Weigher, asks: Sequence[Ask]) -> list[Answers]:
+    """What several ask, in passes that they share."""
+    heads = [head for ask in asks for head in ask.heads]
+    answers = _answers(weigher, heads, [head for ask in asks for head in ask.bare])
+    masses = iter(list(islice(answers, len(heads))))
+    bare = iter(list(answers))
+    return [[*islice(masses, len(ask.heads)), *islice(bare, len(ask.bare))] for ask in asks]
+
+
+def _answers(weigher: Weigher, heads: Sequence[TextHead], bare: Sequence[TextHead]) -> Iterator[Any]:
+    done = 0
+    for logits in weigher.model.logits([*heads, *bare]):
+        some = heads[done : done + len(logits)]
+        yield from weigher.restricted(some, logits[: len(some)])
+        yield from (logits[row : row + 1] for row in range(len(some), len(logits)))
+        done += len(logits)
 
 
 def together(weigher: Weigher, courses: Sequence[Begin], most: int = sys.maxsize) -> list[Iterator[int]]:

@@ -6,12 +6,11 @@ token.
 Where temperature or a filter changes the distribution of a symbol, all of it must be known at every byte.
 """
 
-from collections.abc import Generator
 from math import exp, inf
 
 import numpy as np
 
-from bytelm.covers.courses import Answers, Ask, Course
+from bytelm.covers.courses import Ask, Course
 from bytelm.covers.masses import drawing
 from bytelm.covers.settling import Settling, begin_anywhere, impossible
 from bytelm.covers.state import CoverState
@@ -89,21 +88,13 @@ def filtered_course(state: CoverState, sampling: Sampling, rng: np.random.Genera
 
     ``state`` is unsettled.
     """
-    state = yield from settled(state)
+    state = yield from state.settling()
     while True:
         symbol = choose(state.logprobs(), sampling, rng)
         yield (symbol,)
         if symbol == END:
             return
-        state = yield from settled(state.unsettled(bytes((symbol,))))
-
-
-def settled(state: CoverState) -> Generator[Ask, Answers, CoverState]:
-    """An unsettled state with what must be known to its tolerance, as a course asks for it."""
-    work = state.settling()
-    while heads := work.needed(state.tolerance):
-        work.learn(heads, (yield Ask(heads)))
-    return state.settled(work)
+        state = yield from state.unsettled(bytes((symbol,))).settling()
 
 
 def _drawn_cover(work: Settling, lattice: Lattice, share: float) -> Cursor:

@@ -1,22 +1,24 @@
 """The byte model's state after some bytes: live cursors, their weights, and the next-byte distribution."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from bytelm.covers.beam import advance_beam, prune
+from bytelm.covers.courses import Answers, Ask
+from bytelm.covers.foresight import Foresight, settling, together
 from bytelm.covers.lead import Lead
 from bytelm.covers.opening import Opening
-from bytelm.covers.settling import Settling, Weights, begin_anywhere, impossible, settle, settle_together
+from bytelm.covers.settling import Weights, begin_anywhere, impossible, settle
 from bytelm.covers.weighing import Weigher, log
 from bytelm.decoding.ranking import top_symbols
 from bytelm.protocol import END, SYMBOLS, FloatArray, Text, as_bytes
 from bytelm.rendering import render_next
 from bytelm.rendering_html import render_next_html
-from bytelm.tokens.lattice import Cursor, Lattice, advance_lattice, begin_lattice, read_lattice, restart_lattice
+from bytelm.tokens.lattice import Cursor, Lattice, begin_lattice, read_lattice, restart_lattice
 
 _REMEMBERED = 200
 """How many of the last bytes a state keeps to show them."""
@@ -74,6 +76,7 @@ class CoverState:
     _possible: bool
     _shown: bytes
     dropped: float = 0.0
+    _foresight: Foresight = field(default_factory=Foresight)
 
     @property
     def logprob(self) -> float:
@@ -161,22 +164,29 @@ class CoverState:
         """The state after ``data``, with nothing asked; for canonical segmentation. Only `settling` may follow."""
         rule = self._weigher.rule
         lattice, weights, lead, possible = self._lattice, self._weights, self.lead, self._possible
+        foresight = self._foresight
         for byte in data:
-            after = advance_lattice(rule, lattice, byte)
+            after, foresight = foresight.after(rule, lattice, byte)
             if not after.cursors:
                 after = restart_lattice(rule, lattice, byte)
-                weights, lead, possible = _anew(after), Lead(), False
+                weights, lead, possible, foresight = _anew(after), Lead(), False, Foresight()
             lattice = after
-        shown = (self._shown + data)[-_REMEMBERED:]
-        return replace(self, _lattice=lattice, _weights=weights, lead=lead, _possible=possible, _shown=shown)
+        return replace(
+            self,
+            _lattice=lattice,
+            _weights=weights,
+            lead=lead,
+            _possible=possible,
+            _shown=(self._shown + data)[-_REMEMBERED:],
+            _foresight=foresight,
+        )
 
-    def settling(self) -> Settling:
-        """What an unsettled state must learn, to the tolerance."""
-        return Settling(self._weigher, self._lattice, self._weights)
-
-    def settled(self, work: Settling) -> "CoverState":
-        """The state with what was learnt."""
-        return replace(self, _weights=work.weights)
+    def settling(self) -> "Generator[Ask, Answers, CoverState]":
+        """Asks what an unsettled state must know to its tolerance, as a course does; returns the one that knows it."""
+        weights, foresight = yield from settling(
+            self._weigher, self._lattice, self._weights, self.tolerance, self._foresight
+        )
+        return replace(self, _weights=weights, _foresight=foresight)
 
     def _step(self, byte: int) -> "CoverState":
         """The state after one byte, where heads do not die and those not worth evaluating are given up."""
@@ -248,10 +258,7 @@ def advance_together(states: Sequence[CoverState], texts: Sequence[bytes]) -> tu
 
 def settled_together(states: Sequence[CoverState]) -> tuple[CoverState, ...]:
     """Unsettled states of one model with what must be known to their tolerances, in passes that they share."""
-    works = [state.settling() for state in states]
-    if works:
-        settle_together(states[0]._weigher, [(work, s.tolerance) for work, s in zip(works, states, strict=True)])
-    return tuple(state.settled(work) for state, work in zip(states, works, strict=True))
+    return tuple(together(states[0]._weigher, [state.settling() for state in states])) if states else ()
 
 
 def _anew(lattice: Lattice) -> Weights:
@@ -261,9 +268,8 @@ def _anew(lattice: Lattice) -> Weights:
 
 def _settled(state: CoverState) -> CoverState:
     """The state with what must be known to its tolerance, and without what is not worth following."""
-    lattice, dropped = state._lattice, state.dropped
-    weights = settle(state._weigher, lattice, state._weights, state.tolerance)
-    if not state._weigher.rule.heads_die:
-        lattice, weights, lost = prune(lattice, weights)
-        dropped += (1 - dropped) * lost
-    return replace(state, _lattice=lattice, _weights=weights, dropped=dropped)
+    if state._weigher.rule.heads_die:
+        return settled_together([state])[0]
+    weights = settle(state._weigher, state._lattice, state._weights, state.tolerance)
+    lattice, weights, lost = prune(state._lattice, weights)
+    return replace(state, _lattice=lattice, _weights=weights, dropped=state.dropped + (1 - state.dropped) * lost)
