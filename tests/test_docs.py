@@ -1,6 +1,7 @@
 """The examples of docs/ensembles.md and docs/infilling.md are run; so are their commands."""
 
 import doctest
+import json
 import re
 import shlex
 import subprocess
@@ -43,6 +44,15 @@ def test_tables_are_those_of_the_results(page: str, place: int) -> None:
     table = done.stdout.strip().split("\n\n")[place]
     assert len(table.splitlines()) > 5
     assert table in (ROOT / "docs" / page).read_text(encoding="utf-8")
+
+
+def test_speeds_are_those_of_the_results() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "ensembles.json").read_text("utf-8"))["speed"]
+    page = (ROOT / "docs" / "ensembles.md").read_text(encoding="utf-8")
+    paragraph = page[page.index("What it costs, greedy bytes per second") :]
+    medians = [rate["median"] for rate in measured.values() if isinstance(rate, dict)]
+    assert len(medians) == 6
+    assert [f"{median:.0f}" for median in medians if f" {median:.0f} " not in paragraph] == []
 
 
 def _shape(output: str) -> str:

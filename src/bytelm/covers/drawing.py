@@ -83,18 +83,18 @@ def _drawn_token(weigher: Weigher, head: TextHead, logits: Logits, rng: np.rando
     return _follow(weigher, head, int(rule.vocabulary.order[index]))
 
 
-def filtered_course(state: CoverState, sampling: Sampling, rng: np.random.Generator) -> Course:
+def filtered_course(state: CoverState, sampling: Sampling, rng: np.random.Generator, most: int) -> Course:
     """Symbols drawn one after the other from the filtered distribution of each; ``END`` is the last.
 
-    ``state`` is unsettled.
+    ``state`` is unsettled; ``most`` is as for its `settling`.
     """
-    state = yield from state.settling()
+    state = yield from state.settling(most)
     while True:
         symbol = choose(state.logprobs(), sampling, rng)
         yield (symbol,)
         if symbol == END:
             return
-        state = yield from state.unsettled(bytes((symbol,))).settling()
+        state = yield from state.unsettled(bytes((symbol,))).settling(most)
 
 
 def _drawn_cover(work: Settling, lattice: Lattice, share: float) -> Cursor:

@@ -21,7 +21,10 @@ from bytelm.tokens.lattice import Lattice, TextHead, advance_lattice
 from bytelm.tokens.rules import Rule
 
 MOST = 12
-"""How many heads are asked about ahead of time at most."""
+"""How many heads are asked about ahead of time for a text at most."""
+
+SHARED = 64
+"""How many for all texts that ask together: their logits take memory, and crowded passes pay for every head."""
 
 CROWDED = 32
 """A guess goes no further than where it leaves more heads open than this."""
@@ -68,11 +71,11 @@ class Foresight:
 
 
 def settling(
-    weigher: Weigher, lattice: Lattice, weights: Weights, tolerance: float, foresight: Foresight
+    weigher: Weigher, lattice: Lattice, weights: Weights, tolerance: float, foresight: Foresight, most: int
 ) -> Generator[Ask, Answers, tuple[Weights, Foresight]]:
     """Evaluates pending heads of a text until their weight is at most ``tolerance`` times what is known.
 
-    Asks as a course does, for canonical segmentation.
+    Asks as a course does, for canonical segmentation; about ``most`` heads ahead of time.
 
     Returns:
         the weights of the live cursors' heads, and what is foreseen from there.
@@ -83,7 +86,7 @@ def settling(
         known = {head: foresight.answers[head] for head in heads if head in foresight.answers}
         found = {head: next(weigher.restricted((head,), logits)) for head, logits in known.items()}
         if missing:
-            foresight, further = _looked_ahead(weigher.rule, work, lattice, foresight, {*heads})
+            foresight, further = _looked_ahead(weigher.rule, work, lattice, foresight, {*heads}, most)
             answers = yield Ask(missing, bare=further)
             found.update(zip(missing, answers, strict=False))
             ahead = dict(zip(further, answers[len(missing) :], strict=True))
@@ -91,6 +94,11 @@ def settling(
         work.learn(heads, (found[head] for head in heads))
     kept = {head: logits for head, logits in foresight.answers.items() if head not in work.evaluated}
     return work.weights, replace(foresight, answers=kept)
+
+
+def most_for(texts: int) -> int:
+    """How many heads each of so many texts that ask together may ask about ahead of time."""
+    return min(MOST, SHARED // max(1, texts))
 
 
 def together(weigher: Weigher, works: Sequence[Generator[Ask, Answers, FoundT]]) -> list[FoundT]:
@@ -114,10 +122,10 @@ def together(weigher: Weigher, works: Sequence[Generator[Ask, Answers, FoundT]])
 
 
 def _looked_ahead(
-    rule: Rule, work: Settling, lattice: Lattice, foresight: Foresight, asked: set[TextHead]
+    rule: Rule, work: Settling, lattice: Lattice, foresight: Foresight, asked: set[TextHead], most: int
 ) -> tuple[Foresight, list[TextHead]]:
     """A path along the most probable token that the text may be in, and the heads on it that will be needed."""
-    if not work.logknown > work.logpending:
+    if most == 0 or not work.logknown > work.logpending:
         return foresight, []
     above = max(work.logmasses, key=work.logmasses.__getitem__)
     _, low, high = work.cursors[above]
@@ -128,4 +136,4 @@ def _looked_ahead(
     least = max(work.evaluated[above].logweight_after(best) + log(LIGHTEST), -inf)
     weights = {head: work.logweight(head) for head in born if head not in asked and head not in foresight.answers}
     heavy = sorted((head for head, weight in weights.items() if weight > least), key=lambda head: -weights[head])
-    return foresight, heavy[:MOST]
+    return foresight, heavy[:most]

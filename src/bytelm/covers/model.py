@@ -13,6 +13,7 @@ from bytelm.covers.baselines import Baseline, TokenScore
 from bytelm.covers.courses import Course, together
 from bytelm.covers.drawing import drawn_course, filtered_course
 from bytelm.covers.estimating import Estimate, estimate
+from bytelm.covers.foresight import most_for
 from bytelm.covers.gaps import chosen_tokens, gap_prompt
 from bytelm.covers.greedy import GUESSED, GUESSED_EACH, greedy_course
 from bytelm.covers.lead import prefix_logprob
@@ -253,24 +254,26 @@ class TokenizedLM(ByteLM[CoverState]):
         """
         if not self._weigher.rule.heads_die:
             return super().symbols(prompts, sampling, rngs, most)
-        guessed = max(GUESSED_EACH, GUESSED // max(1, len(prompts)))
         return together(
             self._weigher,
-            [partial(self._course, *pair, sampling, guessed, most) for pair in zip(prompts, rngs, strict=True)],
+            [partial(self._course, *pair, sampling, len(prompts), most) for pair in zip(prompts, rngs, strict=True)],
             most,
         )
 
     def _course(
-        self, prompt: bytes | Prompt, rng: np.random.Generator, sampling: Sampling, guessed: int, most: int
+        self, prompt: bytes | Prompt, rng: np.random.Generator, sampling: Sampling, texts: int, most: int
     ) -> Course:
-        """One prompt's symbols."""
+        """The symbols of one of some texts that ask together."""
         opening, rule = self._opening(prompt), self._weigher.rule
         if not (sampling.greedy or sampling.plain):
-            yield from filtered_course(begin_unsettled(self._weigher, self.tolerance, opening), sampling, rng)
+            yield from filtered_course(
+                begin_unsettled(self._weigher, self.tolerance, opening), sampling, rng, most_for(texts)
+            )
             return
         start = begin_lattice(rule, opening.head, -len(opening.prefix))
         read = partial(read_lattice, rule, start, opening.prefix + opening.text)  # none of it is held here
         if sampling.greedy:
+            guessed = max(GUESSED_EACH, GUESSED // texts)
             yield from greedy_course(self._weigher, read(), opening.text, guessed, most)
         else:
             yield from drawn_course(self._weigher, self.tolerance, read(), rng)

@@ -9,7 +9,7 @@ import numpy as np
 
 from bytelm.covers.beam import advance_beam, prune
 from bytelm.covers.courses import Answers, Ask
-from bytelm.covers.foresight import Foresight, settling, together
+from bytelm.covers.foresight import Foresight, most_for, settling, together
 from bytelm.covers.lead import Lead
 from bytelm.covers.opening import Opening
 from bytelm.covers.settling import Weights, begin_anywhere, impossible, settle
@@ -181,10 +181,13 @@ class CoverState:
             _foresight=foresight,
         )
 
-    def settling(self) -> "Generator[Ask, Answers, CoverState]":
-        """Asks what an unsettled state must know to its tolerance, as a course does; returns the one that knows it."""
+    def settling(self, most: int) -> "Generator[Ask, Answers, CoverState]":
+        """Asks what an unsettled state must know to its tolerance, as a course does; returns the one that knows it.
+
+        ``most`` heads are asked about ahead of time, where the model is asked anyway.
+        """
         weights, foresight = yield from settling(
-            self._weigher, self._lattice, self._weights, self.tolerance, self._foresight
+            self._weigher, self._lattice, self._weights, self.tolerance, self._foresight, most
         )
         return replace(self, _weights=weights, _foresight=foresight)
 
@@ -258,7 +261,8 @@ def advance_together(states: Sequence[CoverState], texts: Sequence[bytes]) -> tu
 
 def settled_together(states: Sequence[CoverState]) -> tuple[CoverState, ...]:
     """Unsettled states of one model with what must be known to their tolerances, in passes that they share."""
-    return tuple(together(states[0]._weigher, [state.settling() for state in states])) if states else ()
+    most = most_for(len(states))
+    return tuple(together(states[0]._weigher, [state.settling(most) for state in states])) if states else ()
 
 
 def _anew(lattice: Lattice) -> Weights:
