@@ -9,7 +9,7 @@ from typing import Generic
 
 import numpy as np
 
-from bytelm.batch import BatchState, StateT
+from bytelm.batch import BatchState, StateT, Together, advance_all
 from bytelm.decoding.sampling import Sampling, choose
 from bytelm.protocol import END
 
@@ -34,7 +34,8 @@ class _Lockstep(Generic[StateT]):
         self._made = [deque[int]() for _ in rngs]
         self._left = dict.fromkeys(range(len(rngs)), most)
         self._last: dict[int, int] = {}
-        self._batch: BatchState[StateT] | None = None
+        self._begun = False
+        self._together: Together = None
         self._states: dict[int, StateT] = {}
 
     def symbols(self, index: int) -> Iterator[int]:
@@ -49,13 +50,15 @@ class _Lockstep(Generic[StateT]):
 
     def _step(self) -> None:
         """One more symbol for every continuation that goes on and is not far ahead of its reader."""
-        if self._batch is None:
-            self._batch = self._prefill()
-            self._states = dict(enumerate(self._batch))
+        if not self._begun:
+            self._begun, batch = True, self._prefill()
+            self._together, self._states = batch.together, dict(enumerate(batch))
+            del batch  # it would hold the states behind the prompts, and so all that branches there
         making = [index for index in self._left if len(self._made[index]) < AHEAD]
         behind = [index for index in making if index in self._last]
-        waiting = BatchState(tuple(self._states[index] for index in behind), self._batch.together)
-        self._states.update(zip(behind, waiting.advance([bytes((self._last[i],)) for i in behind]), strict=True))
+        last = [bytes((self._last[index],)) for index in behind]
+        after = advance_all(self._together, [self._states[index] for index in behind], last)
+        self._states.update(zip(behind, after, strict=True))
         for index in making:
             symbol = choose(self._states[index].logprobs(), self._sampling, self._rngs[index])
             self._made[index].append(symbol)

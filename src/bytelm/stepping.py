@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bytelm.batch import BatchState
+from bytelm.batch import BatchState, advance_all
 from bytelm.protocol import SYMBOLS, FloatArray
 
 
@@ -27,13 +27,13 @@ def distributions(
     done, total = 0, sum(map(len, texts))
     going = [index for index in order if texts[index]]
     batch = prefill([b""] * len(going))
+    together, states = batch.together, batch.states
     for place in range(max(map(len, texts), default=0)):
-        for index, state in zip(going, batch, strict=True):
+        for index, state in zip(going, states, strict=True):
             found[index][place] = state.logprobs()
         done += len(going)
         if progress is not None:
             progress(done, total)
         going = [index for index in going if place + 1 < len(texts[index])]
-        kept = BatchState(batch.states[: len(going)], batch.together)
-        batch = kept.advance([texts[index][place : place + 1] for index in going])
+        states = advance_all(together, states[: len(going)], [texts[index][place : place + 1] for index in going])
     return found

@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from bytelm.cli.inputs import read_file
+from bytelm.ensembles.building import HOW, ensemble
 
 COUNTED = "ngram:"
 """How the name of a model begins that counts the bytes of a file."""
-
-WAYS = ("mixture", "mean", "product", "min", "max", "contrast", "proxy")
 
 
 class Names(argparse.Action):
@@ -29,7 +28,7 @@ class Names(argparse.Action):
 def add_ensemble_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that say how several models become one."""
     group = parser.add_argument_group("ensembles", "give --model several times; ngram:FILE counts the bytes of a file")
-    group.add_argument("--how", choices=WAYS, metavar="WAY", help=f"{', '.join(WAYS)} (default: mixture)")
+    group.add_argument("--how", choices=HOW, metavar="WAY", help=f"{', '.join(HOW)} (default: mixture)")
     group.add_argument(
         "--weight", type=float, action="append", metavar="W", help="weight of a model; one for each --model, in order"
     )
@@ -57,8 +56,6 @@ def is_ensemble(arguments: argparse.Namespace) -> bool:
 
 def open_ensemble(arguments: argparse.Namespace, open_one: Callable[[str | None], Any]) -> Any:
     """The ensemble that the options ask for, of models that ``open_one`` opens by name."""
-    from bytelm.ensembles.building import ensemble
-
     names = [name or "bundled" for name in as_list(arguments.model)]
     members = [open_member(name, open_one) for name in names]
     return ensemble(

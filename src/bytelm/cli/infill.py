@@ -80,7 +80,7 @@ def read_gap(arguments: argparse.Namespace) -> tuple[bytes, bytes]:
     if arguments.prefix is not None or arguments.suffix is not None:
         if arguments.prompt is not None or arguments.file is not None or arguments.at is not None:
             raise ValueError("--prefix and --suffix stand in the place of a text with a gap; give one or the other")
-        return tuple(b"" if one is None else read_file(one) for one in (arguments.prefix, arguments.suffix))  # type: ignore[return-value]
+        return _side(arguments.prefix), _side(arguments.suffix)
     text = read_prompt(arguments)
     if arguments.at is not None:
         check_whole("--at", arguments.at, "the byte before which the gap is")
@@ -96,3 +96,7 @@ def read_gap(arguments: argparse.Namespace) -> tuple[bytes, bytes]:
         )
     before, _, behind = text.partition(mark)
     return before, behind
+
+
+def _side(file: str | None) -> bytes:
+    return b"" if file is None else read_file(file)

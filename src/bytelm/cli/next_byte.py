@@ -3,9 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Any
 
-from bytelm.cli.ensembles import is_ensemble
 from bytelm.cli.inputs import add_prompt_arguments, read_prompt
 from bytelm.cli.loaded import LoadedModel, Tokenizer, add_model_arguments, open_model
 from bytelm.cli.outputs import finite, text_fields, wants_colour, write_json, write_line
@@ -13,6 +11,7 @@ from bytelm.cli.seen import note_unseen
 from bytelm.decoding.checks import check_whole
 from bytelm.decoding.ranking import top_symbols
 from bytelm.ensembles.rendering import render_members
+from bytelm.ensembles.state import EnsembleState
 from bytelm.protocol import END, State
 from bytelm.rendering import CoverLike, render_next
 
@@ -46,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
     state = model.prefill(prompt)
     if arguments.json:
         write_json(as_json(model, state, prompt, arguments.k))
-    elif is_ensemble(arguments):
+    elif isinstance(state, EnsembleState):
         write_line(as_members(state, prompt, arguments.k))
     else:
         write_line(as_text(model, state, prompt, arguments.k))
@@ -68,7 +67,7 @@ def as_text(model: LoadedModel, state: State, prompt: bytes, k: int) -> str:
     )
 
 
-def as_members(state: Any, prompt: bytes, k: int) -> str:
+def as_members(state: EnsembleState, prompt: bytes, k: int) -> str:
     """What an ensemble gives to each symbol, and what each of its members does."""
     return render_members(
         state.logprobs(), state.wanted(), state.weights, state.names, prompt, k, logprob=state.logprob
@@ -79,7 +78,7 @@ def as_json(model: LoadedModel, state: State, prompt: bytes, k: int) -> dict[str
     """The same for programs. ``next`` lists bytes only; the end of text is ``end``."""
     logprobs = state.logprobs()
     lower, upper = state.bounds()
-    members = state.wanted().tolist() if hasattr(state, "wanted") else []
+    members = state.wanted().tolist() if isinstance(state, EnsembleState) else []
     symbols = [symbol[0] for symbol, _ in top_symbols(logprobs, k + 1) if isinstance(symbol, bytes)][:k]
 
     def figures(symbol: int) -> dict[str, object]:
@@ -95,8 +94,8 @@ def as_json(model: LoadedModel, state: State, prompt: bytes, k: int) -> dict[str
         "end": figures(END),
         "covers": [cover_json(model.tokenizer, cover) for cover in _covers(state)],
     }
-    if hasattr(state, "wanted"):
-        named = zip(state.names, state.weights.tolist(), strict=True)  # type: ignore[attr-defined]
+    if isinstance(state, EnsembleState):
+        named = zip(state.names, state.weights.tolist(), strict=True)
         shown["members"] = [{"model": name, "weight": weight} for name, weight in named]
     return shown
 

@@ -1,18 +1,18 @@
 """A byte model whose outputs obey a constraint."""
 
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
-from bytelm.batch import BatchState
+from bytelm.batch import BatchState, advance_all
 from bytelm.constraints.place import Place
 from bytelm.constraints.state import ConstrainedState, begin, together
 from bytelm.decoding.texts import text_of
 from bytelm.model import ByteLM, Progress
 from bytelm.prompts import Prompt, Text, as_prompt
-from bytelm.protocol import FloatArray, State
+from bytelm.protocol import FloatArray
 
 
 class ConstrainedLM(ByteLM[ConstrainedState]):
@@ -57,7 +57,7 @@ class ConstrainedLM(ByteLM[ConstrainedState]):
     def _begin(self, count: int) -> BatchState[ConstrainedState]:
         """So many states before the first byte of output."""
         first = begin(self._place, self._start[0])
-        return BatchState((first,) * count, together(_advancing(self._start)))
+        return BatchState((first,) * count, together(partial(advance_all, self._start.together)))
 
     def _prefill_all(self, prompts: Sequence[bytes | Prompt]) -> BatchState[ConstrainedState]:
         return self._begin(len(prompts)).advance([text_of(prompt) for prompt in prompts])
@@ -67,7 +67,7 @@ class ConstrainedLM(ByteLM[ConstrainedState]):
         given = [text_of(text) for text in texts]
         scores = [np.full(len(text), -np.inf) for text in given]
         going = dict(zip((index for index, text in enumerate(given) if text), self._begin(len(given)), strict=False))
-        move, offset, total = together(_advancing(self._start)), 0, sum(map(len, given))
+        move, offset, total = together(partial(advance_all, self._start.together)), 0, sum(map(len, given))
         while going:
             going = {index: state for index, state in going.items() if state.allowed()[given[index][offset]]}
             for index, state in going.items():
@@ -89,8 +89,3 @@ def readable(base: ByteLM[Any], context: Text | Prompt) -> bytes | Prompt:
             f"the context has special tokens, and the base model reads bytes alone; give it bytes, got {given!r}"
         )
     return given
-
-
-def _advancing(batch: BatchState[Any]) -> Callable[[Sequence[State], Sequence[bytes]], Sequence[State]]:
-    """Advances states of the base model."""
-    return lambda states, texts: BatchState(tuple(states), batch.together).advance(list(texts)).states

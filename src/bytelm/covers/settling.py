@@ -11,7 +11,6 @@ place: they can be evaluated later, when the bytes that came since have killed t
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from math import exp, inf, log1p
 from math import log as log_of
 
@@ -182,18 +181,9 @@ def settle(weigher: Weigher, lattice: Lattice, weights: Weights, tolerance: floa
         the weights of the live cursors' heads; those of others are left out.
     """
     work = Settling(weigher, lattice, weights)
-    settle_together(weigher, [(work, tolerance)])
+    while heads := work.needed(tolerance):
+        work.learn(heads, weigher.evaluate(heads))
     return work.weights
-
-
-def settle_together(weigher: Weigher, works: Iterable[tuple[Settling, float]]) -> None:
-    """The same for several texts, each to its tolerance, whose heads share passes (mutates them)."""
-    asking = [(work, tolerance, work.needed(tolerance)) for work, tolerance in works]
-    while asking := [(work, tolerance, heads) for work, tolerance, heads in asking if heads]:
-        answers = weigher.evaluate([head for *_, heads in asking for head in heads])
-        for work, _, heads in asking:
-            work.learn(heads, islice(answers, len(heads)))
-        asking = [(work, tolerance, work.needed(tolerance)) for work, tolerance, _ in asking]
 
 
 def logknown(lattice: Lattice, evaluated: Mapping[TextHead, Evaluation]) -> float:

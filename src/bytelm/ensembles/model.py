@@ -1,24 +1,24 @@
 """Several byte models as one."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bytelm.batch import BatchState
+from bytelm.batch import BatchState, advance_all
 from bytelm.decoding.infilling import Gap, GapFormat
 from bytelm.decoding.sampling import Sampling
 from bytelm.decoding.texts import text_of
 from bytelm.ensembles.fitting import fit_exponents, fit_mixture
-from bytelm.ensembles.state import EnsembleState, together
+from bytelm.ensembles.state import REMEMBERED, EnsembleState, together
 from bytelm.ensembles.ways import Mean, Product, Way
 from bytelm.later import Later
 from bytelm.lockstep import continued
 from bytelm.model import ByteLM, Progress
 from bytelm.prompts import Prompt, Text, as_bytes
-from bytelm.protocol import FloatArray, State
+from bytelm.protocol import FloatArray
 from bytelm.stepping import distributions
 
 
@@ -126,7 +126,7 @@ class EnsembleLM(ByteLM[EnsembleState]):
         """The members' states, one batch for each member, at the beginning of what they say together."""
         rows = zip(*batches, strict=True)
         states = tuple(EnsembleState(self.way, self.names, row, self.way.begin, Later(float), 0.0, b"") for row in rows)
-        return BatchState(states, together([_advancing(batch) for batch in batches]))
+        return BatchState(states, together([partial(advance_all, batch.together) for batch in batches]))
 
     def _fitted_way(self, sample: list[bytes], progress: Progress | None) -> Way:
         way = self.way
@@ -144,10 +144,12 @@ class EnsembleLM(ByteLM[EnsembleState]):
         batches = [member.prefill(texts) for member in self.members]
         known = self._known_after(texts)
         states = tuple(
-            EnsembleState(self.way, self.names, members, seen, Later(partial(self._logprob, text)), 0.0, text[-200:])
+            EnsembleState(
+                self.way, self.names, members, seen, Later(partial(self._logprob, text)), 0.0, text[-REMEMBERED:]
+            )
             for text, seen, members in zip(texts, known, zip(*batches, strict=True), strict=True)
         )
-        return BatchState(states, together([_advancing(batch) for batch in batches]))
+        return BatchState(states, together([partial(advance_all, batch.together) for batch in batches]))
 
     def _known_after(self, texts: Sequence[bytes]) -> list[FloatArray]:
         """What each prompt tells of the members."""
@@ -189,11 +191,6 @@ class EnsembleLM(ByteLM[EnsembleState]):
             found[place] = self.way.pool(row[:, np.newaxis], known)[0]
             known = self.way.learn(known, row)
         return found
-
-
-def _advancing(batch: BatchState[Any]) -> Callable[[Sequence[State], Sequence[bytes]], Sequence[State]]:
-    """Advances the states of one member."""
-    return lambda states, texts: BatchState(tuple(states), batch.together).advance(list(texts)).states
 
 
 def _report(progress: Progress, before: int, total: int, done: int, _of_one: int) -> None:

@@ -12,7 +12,7 @@ from bytelm.ensembles.ways import Way
 from bytelm.later import Later
 from bytelm.protocol import FloatArray, State, Text, as_bytes
 
-_REMEMBERED = 200
+REMEMBERED = 200
 """How many of the last bytes a state keeps to show them."""
 
 
@@ -88,7 +88,7 @@ class EnsembleState:
             members=members,
             _known=self.way.learn(self._known, self._logprobs[:, byte]),
             _since=self._since + float(self._pooled[byte]),
-            _shown=(self._shown + bytes((byte,)))[-_REMEMBERED:],
+            _shown=(self._shown + bytes((byte,)))[-REMEMBERED:],
         )
 
     def __repr__(self) -> str:
