@@ -12,6 +12,10 @@ from hypothesis import assume, given, settings
 import bytelm
 from bytelm.covers.judges import judge
 from bytelm.covers.model import TokenizedLM
+from bytelm.engines.table import TableModel
+from bytelm.protocol import FloatArray
+from bytelm.tokens.rules import EverySegmentation
+from bytelm.tokens.vocabulary import Vocabulary
 from covers.comparing import NATS, joint_of, total
 from covers.full_forward import full_forward
 from covers.random_models import Case, cases, texts
@@ -51,6 +55,23 @@ def test_it_never_exceeds_the_sum(case: Case, text: bytes) -> None:
         along = np.cumsum(case.model(tolerance).score(text))
         assert (along <= np.array(truths) + NATS).all()
     assert along[-1] == pytest.approx(truths[-1], abs=NATS)
+
+
+def test_a_text_that_only_a_dropped_head_spells() -> None:
+    """All that the beam kept may turn out to have probability zero; then the text is read again by a wider one."""
+    spelled = [b"a", b"b", b"aa", b"ab"]
+
+    def logprobs_of(tokens: tuple[int, ...]) -> FloatArray:
+        with np.errstate(divide="ignore"):
+            return np.log([0.001, 0.0, 0.998, 0.001])
+
+    lm = TokenizedLM(TableModel(len(spelled), logprobs_of), EverySegmentation(Vocabulary(spelled)), (), 0.5, b"")
+    assert lm.prefill(b"aa").covers()[0].tokens == (2,)
+    state = lm.prefill(b"aabaa")
+    assert state.logprob == pytest.approx(np.log(0.001**2 * 0.999), abs=2e-3)
+    assert [cover.tokens[:2] for cover in state.covers()] == [(0, 3)] * len(state.covers())
+    with pytest.raises(FloatingPointError, match="probability zero"):
+        lm.prefill(b"abb").logprobs()
 
 
 @pytest.mark.parametrize("text", SHORT)

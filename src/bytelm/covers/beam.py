@@ -3,7 +3,8 @@
 A side head lives on for ever, as single bytes continue anything. So heads that were not worth evaluating are given up
 byte by byte, and their share of the mass is counted. That share is small before the next byte is known; a byte that
 is less probable than the tolerance may be spelled by little else. Then the heads behind those that were evaluated
-first are grown anew, and the byte is judged again.
+first are grown anew, and the byte is judged again. A model that gives tokens probability zero can leave nothing at all
+of what was kept; then the text is read again by a wider beam.
 """
 
 from dataclasses import replace
@@ -15,6 +16,9 @@ from bytelm.covers.weighing import Weigher, log
 from bytelm.tokens.lattice import Cursor, Lattice, Whole, advance_lattice
 from bytelm.tokens.rules import Rule
 
+_NARROWEST = 1e-150
+"""The tolerance of the widest beam that is tried before a text is called impossible."""
+
 
 def advance_beam(
     weigher: Weigher, lattice: Lattice, weights: Weights, tolerance: float, byte: int
@@ -25,8 +29,11 @@ def advance_beam(
     expected = logknown(lattice, weights.evaluated) + log(tolerance)
     if not weights.evaluated or (logknown(after, settled.evaluated) >= expected and after.cursors):
         return after, settled
-    after = _regrow(weigher.rule, lattice, weights, byte)
-    return after, settle(weigher, after, weights, tolerance)
+    regrown = _regrow(weigher.rule, lattice, weights, byte)
+    settled = settle(weigher, regrown, weights, tolerance)
+    if logknown(regrown, settled.evaluated) > -np.inf or expected == -np.inf or tolerance**2 < _NARROWEST:
+        return regrown, settled
+    return _read_again(weigher, lattice, tolerance**2, byte)
 
 
 def prune(lattice: Lattice, weights: Weights) -> tuple[Lattice, Weights, float]:
@@ -41,6 +48,18 @@ def prune(lattice: Lattice, weights: Weights) -> tuple[Lattice, Weights, float]:
     logtotal = np.logaddexp.reduce([logknown(kept, weights.evaluated), *pending])
     lost = float(np.exp(np.array(pending) - logtotal).sum())
     return kept, Weights(weights.evaluated, {}), lost
+
+
+def _read_again(weigher: Weigher, lattice: Lattice, tolerance: float, byte: int) -> tuple[Lattice, Weights]:
+    """The lattice and the weights after one more byte, by a beam of another tolerance from the beginning on."""
+    head, root = lattice.cursors[0].head, lattice.root
+    spelled = [weigher.rule.vocabulary.token_bytes[token] for token in head.tokens()[root.depth :]]
+    again = Lattice((Cursor(root, 0, weigher.rule.vocabulary.size),), root.end, b"", Whole(root, root.end), root)
+    weights = settle(weigher, again, Weights({}, {root: 0.0}), tolerance)
+    for value in (*b"".join(spelled), *lattice.after(head.end), byte):
+        again, weights, _ = prune(again, weights)
+        again, weights = advance_beam(weigher, again, weights, tolerance, value)
+    return again, weights
 
 
 def _regrow(rule: Rule, lattice: Lattice, weights: Weights, byte: int) -> Lattice:
