@@ -7,6 +7,9 @@ Mode = Literal["entropy", "monotonic", "both", "space", "static", "byte", "token
 
 MODES: Final[tuple[str, ...]] = get_args(Mode)
 
+UNCERTAIN: Final[tuple[str, ...]] = ("entropy", "monotonic", "both")
+"""The modes in which an entropy model decides."""
+
 RELEASED_THRESHOLD: Final = 1.335442066192627
 """The entropy, in nats, at which the released models start a patch: about 4.5 bytes a patch."""
 
@@ -47,4 +50,4 @@ class Patching:
     @property
     def needs_entropies(self) -> bool:
         """Whether an entropy model decides."""
-        return self.mode in ("entropy", "monotonic", "both")
+        return self.mode in UNCERTAIN
