@@ -132,11 +132,7 @@ class Memory:
 
     def where(self, rows: Sequence[Row], positions: IdArray) -> Where:
         """The positions of a pass, on the device of the circles."""
-        index = [row.index for row in rows]
-        first = index[0]
-        side_by_side = index == list(range(first, first + len(index)))
-        chosen = slice(first, first + len(index)) if side_by_side else torch.tensor(index, device=self._device)
-        return Where(chosen, torch.from_numpy(positions).to(self._device))
+        return Where([row.index for row in rows], torch.from_numpy(positions).to(self._device))
 
     def _reserve(self, rings: Sequence[Ring], slots: int, written: IdArray) -> None:
         for ring in rings:

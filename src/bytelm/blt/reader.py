@@ -89,9 +89,9 @@ class Reader:
             left = [index for index, text in enumerate(texts) if len(text) > begun]
             ready = self._ready([going[index] for index in left])
             chunks = [texts[index][begun : begun + SLACK] for index in left]
-            after, logits = Continuation(self.network, self._memory, ready, chunks).run()
+            trails, logits = Continuation(self.network, self._memory, ready, chunks).run()
             for line, index in enumerate(left):
-                going[index] = after[line]
+                going[index] = trails[line][-1]
                 parts[index].append(logits[line, : len(chunks[line])])
         joined = (logits[0] if len(logits) == 1 else torch.cat(logits) for logits in parts)
         return [Read(place, logits) for place, logits in zip(going, joined, strict=True)]

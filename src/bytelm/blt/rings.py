@@ -4,7 +4,7 @@ Position ``p`` of a text is in slot ``p mod slots``. A circle has more slots tha
 go on from some positions back: what was written since has taken the place of nothing that is still seen from there.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -14,17 +14,33 @@ from torch import Tensor
 from bytelm.blt.vocabulary import IdArray
 
 
-class Where(NamedTuple):
+class Where:
     """The positions of several texts that a pass writes.
 
-    Attributes:
-        rows: the row of each text in the circles: a range where the rows stand side by side, so that reading copies
-            nothing; else int64 ``(texts,)``.
+    Args:
+        rows: the row of each text in the circles.
         positions: int64 ``(texts, positions)``, counted without gaps.
+
+    Attributes:
+        index: the rows, int64 ``(texts, 1)``.
+        chosen: the rows as a range where they stand side by side, so that reading copies nothing; else int64
+            ``(texts,)``.
+        positions: as given.
     """
 
-    rows: slice | Tensor
-    positions: Tensor
+    def __init__(self, rows: Sequence[int], positions: Tensor) -> None:
+        first, many = rows[0], len(rows)
+        self.index = torch.tensor(rows, device=positions.device)[:, None]
+        side_by_side = list(rows) == list(range(first, first + many))
+        self.chosen = slice(first, first + many) if side_by_side else self.index[:, 0]
+        self.positions = positions
+        self._slots: dict[int, Tensor] = {}
+
+    def slots(self, count: int) -> Tensor:
+        """The slots of the positions in a circle of ``count``, int64 ``(texts, positions)``."""
+        if count not in self._slots:
+            self._slots[count] = self.positions % count
+        return self._slots[count]
 
 
 class Ring:
@@ -43,9 +59,9 @@ class Ring:
         self.data = torch.zeros(layers, 0, slots, *shape, dtype=dtype, device=device)
 
     @property
-    def rows(self) -> int:
-        """How many rows there are."""
-        return self.data.shape[1]
+    def layers(self) -> int:
+        """How many layers remember something."""
+        return self.data.shape[0]
 
     @property
     def slots(self) -> int:
@@ -54,24 +70,19 @@ class Ring:
 
     def write(self, layer: int, where: Where, values: Tensor) -> None:
         """Remember ``values``, ``(texts, positions, …)``."""
-        slots = where.positions % self.slots
-        if isinstance(where.rows, slice):
-            index = torch.arange(where.rows.start, where.rows.stop, device=slots.device)
-        else:
-            index = where.rows
-        self.data[layer].index_put_((index[:, None], slots), values.to(self.data.dtype))
+        self.data[layer].index_put_((where.index, where.slots(self.slots)), values)
 
     def put(self, layer: int, rows: Tensor, positions: Tensor, values: Tensor) -> None:
         """Remember ``values``, ``(many, …)``, of single positions of rows, int64 ``(many,)`` each."""
-        self.data[layer].index_put_((rows, positions % self.slots), values.to(self.data.dtype))
+        self.data[layer].index_put_((rows, positions % self.slots), values)
 
     def take(self, layer: int, rows: Tensor, positions: Tensor) -> Tensor:
         """What is remembered of single positions of rows, int64 of one shape: that shape and ``(…)``."""
         return self.data[layer, rows, positions % self.slots]
 
-    def read(self, layer: int, rows: slice | Tensor, used: int) -> Tensor:
-        """The first ``used`` slots of some rows, ``(texts, used, …)``."""
-        return self.data[layer, rows, :used]
+    def read(self, layer: int, where: Where, used: int) -> Tensor:
+        """The first ``used`` slots of the rows of a pass, ``(texts, used, …)``."""
+        return self.data[layer, where.chosen, :used]
 
     def copy_row(self, source: int, target: int) -> None:
         """Give one row what another one has."""

@@ -19,7 +19,7 @@ from bytelm.covers.settling import begin_anywhere
 from bytelm.tokens.lattice import advance_lattice, begin_lattice, restart_lattice
 from bytelm.tokens.tokenizer import Tokenizer
 from tokens.families import unigram, word_piece
-from tokens.tiny import PATTERNS, adversarial, byte_level, save, sentencepiece, trained
+from tokens.tiny import CORPUS, PATTERNS, adversarial, byte_level, save, sentencepiece, trained
 
 BY_BORDERS = Patching("tokenizer")
 
@@ -114,14 +114,25 @@ def test_no_tokens_of_bytes_are_needed(tmp_path: Path) -> None:
     assert starts[[6, 7]].all()
 
 
+def test_a_character_that_has_no_bytes_settles_nothing_before_its_end(tmp_path: Path) -> None:
+    tokenizer = save(tmp_path, unigram("always"))
+    text = CORPUS[:250].encode()
+    assert borders_move(tokenizer, ids_of(text)).tolist() == slowly(tokenizer, text)
+
+
 def test_long_undecided_text_does_not_slow_it_down(tmp_path: Path) -> None:
     """Where the number of letters decides the first token, nothing is settled before the run of letters ends."""
-    tokenizer = save(tmp_path, unigram("always", by_bytes=True))
+    description = unigram("always", by_bytes=True)
+    pieces = description["model"]["vocab"]
+    description["model"]["vocab"] = [*(pair for pair in pieces if set(pair[0]) != {"a"}), ["a", -10.0], ["aa", -1.0]]
+    tokenizer = save(tmp_path, description)
+    moved = borders_move(tokenizer, ids_of(b"a" * 500 + b" a"))
+    assert not moved[1:500].any()
+    assert moved[500:].any()
     times = []
-    for length in (1000, 8000):
-        ids = document(b"a" * length)
-        borders_move(tokenizer, ids)
+    borders_move(tokenizer, ids_of(b"a" * 8000))  # the steps of the rule are kept
+    for length in (500, 8000):
         began = time.perf_counter()
-        borders_move(tokenizer, ids)
+        borders_move(tokenizer, ids_of(b"a" * length))
         times.append((time.perf_counter() - began) / length)
     assert times[1] < 4 * times[0]

@@ -64,19 +64,17 @@ def test_the_last_bits_of_entropies_do_not_count() -> None:
 
 
 def test_neighbouring_numbers_are_told_apart() -> None:
-    """Two scores without a number between them."""
-    low = 0.1
-    sample = [(document(b"abc"), np.array([0, low, np.nextafter(low, 1), 0]))]
-    assert mean_of(calibrate(Patching(), sample, 1.5), sample) == 1.5
+    """Two scores without a number between them, whichever of them their middle is rounded to."""
+    for low in (0.1, float(np.nextafter(0.1, 1))):
+        sample = [(document(b"abc"), np.array([0, low, np.nextafter(low, 1), 0]))]
+        assert mean_of(calibrate(Patching(), sample, 1.5), sample) == 1.5
 
 
 def test_errors() -> None:
     sample = synthetic(1, 40)
     with pytest.raises(ValueError, match=r"patches of 0.5 bytes on this sample: .* from 1 to 40"):
         calibrate(Patching(), sample, 0.5)
-    with pytest.raises(
-        ValueError, match=r"a rise of 0.5, and at most 8 bytes a patch, their mean is from .* to 6.667$"
-    ):
+    with pytest.raises(ValueError, match=r"rise of 0.5, and at most 8 bytes a patch, their mean is from .* to 6.667$"):
         calibrate(Patching("both", rise=0.5, longest=8), sample, 41)
     with pytest.raises(ValueError, match=r"no threshold gives patches of nan bytes"):
         calibrate(Patching(), sample, float("nan"))

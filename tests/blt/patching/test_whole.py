@@ -1,3 +1,4 @@
+from itertools import pairwise
 from random import Random
 
 import numpy as np
@@ -45,9 +46,8 @@ def test_packed_documents_are_cut_as_if_alone(seed: int) -> None:
     patching = draw_patching(random)
     alone = [draw_document(random) for _ in range(random.randint(1, 4))]
     entropies = [draw_entropies(random, len(ids)) for ids in alone]
-    found = patch_starts(
-        patching, *as_arrays(*([item for each in many for item in each] for many in (alone, entropies)))
-    )
+    packed = as_arrays([id for ids in alone for id in ids], [entropy for each in entropies for entropy in each])
+    found = patch_starts(patching, *packed)
     each = [patch_starts(patching, *as_arrays(*pair))[:-1] for pair in zip(alone, entropies, strict=True)]
     assert found.tolist() == [*np.concatenate(each), True]
 
@@ -123,10 +123,9 @@ def test_spaces_by_hand() -> None:
 
 
 def test_the_two_rules_of_spaces_agree() -> None:
-    for id in range(260):
-        for before in range(260):
-            found = patch_starts(Patching("space"), np.array([BOS, before, id]), documents=False)
-            assert found[3] == space_ends(id, before)
+    ids = [id for before in range(260) for other in range(260) for id in (before, other)]
+    found = patch_starts(Patching("space"), np.array(ids), documents=False)
+    assert found[2:].tolist() == [space_ends(id, before) for before, id in pairwise(ids)]
 
 
 def test_positions_of_documents_by_hand() -> None:

@@ -40,8 +40,11 @@ class Borders:
     moved: bool
 
     def after(self, id: int) -> "Borders":
-        """The borders after one more id. Behind an id that is no byte, and around a byte that no text goes on with,
-        a border is certain and the text begins anew."""
+        """The borders after one more id.
+
+        Behind an id that is no byte, and with a byte that no text goes on with, a border is certain: the text begins
+        anew.
+        """
         if not OFFSET <= id < SIZE:
             return begin_borders(self.tokenizer)
         rule, byte = self.tokenizer.canonical, id - OFFSET

@@ -1,10 +1,15 @@
-"""Fields of a configuration's JSON, each checked for its type, with errors that name the field, its value and the file."""
+"""Fields of a configuration's JSON, checked for their types; errors name the field, its value and the file."""
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
+
+
+class ConfigurationError(ValueError):
+    """A field of a configuration is wrong; the message begins with the file."""
 
 
 @dataclass(frozen=True)
@@ -13,7 +18,7 @@ class Fields:
 
     Attributes:
         values: the fields.
-        place: the file, and within it the path to the object, for errors.
+        place: the file, for errors.
         prefix: what stands before the names of these fields there, such as ``"encoder_config."``.
     """
 
@@ -29,7 +34,7 @@ class Fields:
         """A whole number; the default where it is missing or null.
 
         Raises:
-            ValueError: it is something else.
+            ConfigurationError: it is something else.
         """
         value = self.values.get(name)
         if value is None:
@@ -37,7 +42,7 @@ class Fields:
         if isinstance(value, float) and value.is_integer():
             return int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            self.refuse(name, "must be a whole number")
+            self.refuse(name, "it must be a whole number")
         return value
 
     def optional_integer(self, name: str, default: int | None) -> int | None:
@@ -46,67 +51,101 @@ class Fields:
             return default
         return self.integer(name, 0) if self.has(name) else None
 
+    def integers(self, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
+        """Whole numbers, as a list or separated by commas; the default where they are missing or null.
+
+        Raises:
+            ConfigurationError: they are something else.
+        """
+        value = self.values.get(name)
+        if value is None:
+            return default
+        parts = [part for part in value.split(",") if part] if isinstance(value, str) else value
+        if isinstance(parts, list) and all(_is_whole(part) for part in parts):
+            return tuple(int(part) for part in parts)
+        return self.refuse(name, "it must be a list of whole numbers")
+
     def number(self, name: str, default: float) -> float:
         """A number; the default where it is missing or null.
 
         Raises:
-            ValueError: it is something else.
+            ConfigurationError: it is something else.
         """
         value = self.values.get(name)
         if value is None:
             return default
         if isinstance(value, bool) or not isinstance(value, int | float):
-            self.refuse(name, "must be a number")
+            self.refuse(name, "it must be a number")
         return float(value)
 
     def flag(self, name: str, default: bool) -> bool:
         """A truth value; the default where it is missing or null.
 
         Raises:
-            ValueError: it is something else.
+            ConfigurationError: it is something else.
         """
         value = self.values.get(name)
         if value is None:
             return default
         if not isinstance(value, bool):
-            self.refuse(name, "must be true or false")
+            self.refuse(name, "it must be true or false")
         return value
 
     def text(self, name: str, default: str) -> str:
         """A string; the default where it is missing or null.
 
         Raises:
-            ValueError: it is something else.
+            ConfigurationError: it is something else.
         """
         value = self.values.get(name)
         if value is None:
             return default
         if not isinstance(value, str):
-            self.refuse(name, "must be a string")
+            self.refuse(name, "it must be a string")
         return value
 
     def section(self, name: str) -> "Fields":
         """An object within; an empty one where it is missing or null.
 
         Raises:
-            ValueError: it is something else.
+            ConfigurationError: it is something else.
         """
         value = self.values.get(name)
         if value is None:
             value = {}
         if not isinstance(value, Mapping):
-            self.refuse(name, "must be an object")
+            self.refuse(name, "it must be an object")
         return Fields(value, self.place, f"{self.prefix}{name}.")
 
     def require(self, name: str, found: object, wanted: object, reason: str) -> None:
-        """Refuse the field unless what was found is what is wanted."""
+        """Refuse the field unless what was found is what is wanted.
+
+        Raises:
+            ConfigurationError: it is something else.
+        """
         if found != wanted:
-            self.refuse(name, f"must be {json.dumps(wanted)}: {reason}", found)
+            self.refuse(name, f"it must be {json.dumps(wanted)}: {reason}", found)
 
     def refuse(self, name: str, reason: str, found: object = None) -> NoReturn:
-        """Raise a ValueError about a field; ``found`` is its value where that is a default."""
-        value = self.values.get(name, found)
-        raise ValueError(f"{self.place}: {self.prefix}{name} is {json.dumps(value, default=str)}, but {reason}")
+        """Raise an error about a field; ``found`` is what is taken for it where it is missing or null.
+
+        Raises:
+            ConfigurationError: always.
+        """
+        value = self.values[name] if self.has(name) else found
+        shown = json.dumps(value, default=str)
+        raise ConfigurationError(f"{self.place}: {self.prefix}{name} is {shown}, but {reason}")
+
+    @contextlib.contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Let errors of what is made of these fields name them."""
+        try:
+            yield
+        except ConfigurationError:
+            raise
+        except ValueError as error:
+            within = f", {self.prefix.removesuffix('.')}" if self.prefix else ""
+            raise ConfigurationError(f"{self.place}{within}: {error}") from error
 
 
 def read_json(path: Path) -> dict[str, object]:
@@ -123,3 +162,9 @@ def read_json(path: Path) -> dict[str, object]:
     if not isinstance(value, dict):
         raise ValueError(f"{path} must hold a JSON object, but holds a {type(value).__name__}")
     return value
+
+
+def _is_whole(value: object) -> bool:
+    if isinstance(value, str):
+        return value.strip().isdecimal()
+    return isinstance(value, int) and not isinstance(value, bool)
