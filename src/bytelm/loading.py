@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
+from bytelm.blt.weights.forms import form_of
+from bytelm.blt.weights.hub import access_hint
 from bytelm.covers.beam_model import FixedBeamLM
 from bytelm.covers.model import TokenizedLM
 from bytelm.tokens.tiktoken import Encoding
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+    from bytelm.blt.lm import BltLM
+
 BUNDLED = ("code", "code-sp")
 """The models in the package, the default first; ``load("bundled:code-sp")`` names one."""
 
@@ -24,7 +28,7 @@ SEGMENTATIONS = ("canonical", "all")
 METHODS = ("exact", "beam")
 DTYPES = ("float32", "bfloat16", "float16")
 
-_FILES = ["*.json", "*.safetensors", "*.bin", "*.model", "*.txt", "*.jinja", "*.tiktoken"]
+_FILES = ["*.json", "*.safetensors", "*.bin", "*.pth", "*.model", "*.txt", "*.jinja", "*.tiktoken"]
 """What is downloaded of a repository."""
 
 _DEFAULT_TOLERANCE = {"canonical": 1e-6, "all": 1e-4}
@@ -44,7 +48,8 @@ def load(
     device: str | None = None,
     compile: bool = False,
     tensor_parallel: bool = False,
-) -> TokenizedLM: ...
+    speculate: None = None,
+) -> "TokenizedLM | BltLM": ...
 
 
 @overload
@@ -61,7 +66,18 @@ def load(
     device: str | None = None,
     compile: bool = False,
     tensor_parallel: bool = False,
+    speculate: None = None,
 ) -> FixedBeamLM: ...
+
+
+@overload
+def load(
+    path: str | Path,
+    *,
+    dtype: str | None = None,
+    device: str | None = None,
+    speculate: int,
+) -> "BltLM": ...
 
 
 def load(
@@ -77,11 +93,15 @@ def load(
     device: str | None = None,
     compile: bool = False,
     tensor_parallel: bool = False,
-) -> TokenizedLM | FixedBeamLM:
-    """Load a causal language model as a byte model.
+    speculate: int | None = None,
+) -> "TokenizedLM | FixedBeamLM | BltLM":
+    """Load a causal language model, or a Byte Latent Transformer, as a byte model.
+
+    A Byte Latent Transformer has no tokens; of the options it takes ``dtype``, ``device`` and ``speculate``.
 
     Args:
-        path: a directory in Hugging Face form, a hub id, ``"bundled:NAME"``, or nothing for the bundled model.
+        path: a directory in Hugging Face form, or one of Meta's Byte Latent Transformers, a hub id, ``"bundled:NAME"``,
+            or nothing for the bundled model.
         segmentation: ``"canonical"`` for the token sequences that the tokenizer itself produces (the default),
             ``"all"`` for all.
         tolerance: the part of the probability that may be left unknown, certified for ``"canonical"``; 1e-6 there
@@ -100,12 +120,15 @@ def load(
             first time and some seconds later; probabilities change by rounding.
         tensor_parallel: whether the processes that torchrun started share the network's matrices among them, as
             transformers lays down for it; needs accelerate. All of them must ask the same.
+        speculate: for a Byte Latent Transformer: how many bytes are drafted for each pass in generation, which changes
+            nothing of what is generated; 0 by default.
 
     Raises:
         FileNotFoundError: there is no such directory or file.
         ValueError: an unknown option, or a model that cannot be used, or not be compiled.
     """
-    _check_method(method, {"width": width, "prune": prune}, {"segmentation": segmentation, "tolerance": tolerance})
+    of_exact: dict[str, object] = {"segmentation": segmentation, "tolerance": tolerance}
+    _check_method(method, {"width": width, "prune": prune}, of_exact)
     if segmentation is None:
         segmentation = "canonical" if method == "exact" else "all"
     if segmentation not in SEGMENTATIONS:
@@ -117,6 +140,12 @@ def load(
     directory = resolve(path)
     if directory.is_file():
         raise ValueError(f"{directory} is a file; give the directory of the model")
+    if form_of(directory) is not None:
+        of_tokens = {"method": method != "exact" or None, "begin": begin, "compile": compile or None}
+        _check_bytes(directory, of_exact | of_tokens | {"tensor_parallel": tensor_parallel or None})
+        return _blt(directory, dtype, device, speculate or 0)
+    if speculate is not None:
+        raise ValueError(f"speculate is for Byte Latent Transformers, and {directory} holds none; leave it out")
     viewed = Tokenizer(directory)
     network = _network(directory, dtype, device, tensor_parallel)
     size = int(network.get_output_embeddings().weight.shape[0])
@@ -180,6 +209,19 @@ def _check_method(method: str, of_beam: Mapping[str, object], of_exact: Mapping[
         raise ValueError(f"the {method} method takes no {' and no '.join(given)}: leave that out, or use {advice}")
 
 
+def _check_bytes(directory: Path, of_tokens: Mapping[str, object]) -> None:
+    """Refuse the options of token models; ``None`` is an option that was not given."""
+    given = [name for name, value in of_tokens.items() if value is not None]
+    if given:
+        raise ValueError(f"{directory} holds a Byte Latent Transformer, which takes no {' and no '.join(given)}")
+
+
+def _blt(directory: Path, dtype: str | None, device: str | None, speculate: int) -> "BltLM":
+    from bytelm.blt.opened import open_blt
+
+    return open_blt(directory, dtype, _device(device), speculate)
+
+
 def _bundled(name: str) -> Path:
     if name not in BUNDLED:
         raise FileNotFoundError(f"no bundled model {name!r}; there are {', '.join('bundled:' + n for n in BUNDLED)}")
@@ -193,9 +235,10 @@ def _snapshot(repository: str) -> Path:
     try:
         found = snapshot_download(repository, allow_patterns=_FILES)
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise FileNotFoundError(
+        reason = access_hint(error, repository) or (
             f"{repository} is neither a directory here nor a repository that could be downloaded: {_first_line(error)}"
-        ) from error
+        )
+        raise FileNotFoundError(reason) from error
     return Path(found)
 
 

@@ -5,7 +5,7 @@ So their states are advanced together, in passes that they share where a model c
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Generic
+from typing import Generic, Protocol
 
 import numpy as np
 
@@ -17,26 +17,25 @@ AHEAD = 64
 """A continuation with so many symbols unread makes no more until some are read."""
 
 
-class _Lockstep(Generic[StateT]):
+class Maker(Protocol):
+    """Makes the symbols of several continuations, which are told apart by their numbers."""
+
+    def more(self, going: Sequence[int], most: Sequence[int]) -> list[list[int]]:
+        """The next symbols of some continuations, for each at least one and at most as many as it may have."""
+        ...
+
+    def end(self, index: int) -> None:
+        """No more of this one is wanted."""
+        ...
+
+
+class _Lockstep:
     """The continuations (mutable)."""
 
-    def __init__(
-        self,
-        prefill: Callable[[], BatchState[StateT]],
-        sampling: Sampling,
-        rngs: Sequence[np.random.Generator],
-        most: int,
-    ) -> None:
-        self._prefill = prefill
-        self._sampling = sampling
-        self._rngs = rngs
-        self._most = most
-        self._made = [deque[int]() for _ in rngs]
-        self._left = dict.fromkeys(range(len(rngs)), most)
-        self._last: dict[int, int] = {}
-        self._begun = False
-        self._together: Together = None
-        self._states: dict[int, StateT] = {}
+    def __init__(self, maker: Maker, count: int, most: int) -> None:
+        self._maker = maker
+        self._made = [deque[int]() for _ in range(count)]
+        self._left = dict.fromkeys(range(count), most)
 
     def symbols(self, index: int) -> Iterator[int]:
         """The symbols of one continuation."""
@@ -49,27 +48,49 @@ class _Lockstep(Generic[StateT]):
             self._end(index)
 
     def _step(self) -> None:
-        """One more symbol for every continuation that goes on and is not far ahead of its reader."""
-        if not self._begun:
-            self._begun, batch = True, self._prefill()
-            self._together, self._states = batch.together, dict(enumerate(batch))
-            del batch  # it would hold the states behind the prompts, and so all that branches there
+        """More symbols for every continuation that goes on and is not far ahead of its reader."""
         making = [index for index in self._left if len(self._made[index]) < AHEAD]
-        behind = [index for index in making if index in self._last]
-        last = [bytes((self._last[index],)) for index in behind]
-        after = advance_all(self._together, [self._states[index] for index in behind], last)
-        self._states.update(zip(behind, after, strict=True))
-        for index in making:
-            symbol = choose(self._states[index].logprobs(), self._sampling, self._rngs[index])
-            self._made[index].append(symbol)
-            self._last[index] = symbol
-            self._left[index] -= 1
-            if symbol == END or self._left[index] == 0:
+        more = self._maker.more(making, [self._left[index] for index in making])
+        for index, symbols in zip(making, more, strict=True):
+            self._made[index].extend(symbols)
+            self._left[index] -= len(symbols)
+            if symbols[-1] == END or self._left[index] == 0:
                 self._end(index)
 
     def _end(self, index: int) -> None:
         """Makes no more of a continuation (mutates)."""
-        self._left.pop(index, None)
+        if self._left.pop(index, None) is not None:
+            self._maker.end(index)
+
+
+class _Stepping(Generic[StateT]):
+    """Makes a symbol at a time, from states (mutable)."""
+
+    def __init__(
+        self, prefill: Callable[[], BatchState[StateT]], sampling: Sampling, rngs: Sequence[np.random.Generator]
+    ) -> None:
+        self._prefill: Callable[[], BatchState[StateT]] | None = prefill
+        self._sampling = sampling
+        self._rngs = rngs
+        self._last: dict[int, int] = {}
+        self._together: Together = None
+        self._states: dict[int, StateT] = {}
+
+    def more(self, going: Sequence[int], most: Sequence[int]) -> list[list[int]]:
+        if self._prefill is not None:
+            batch = self._prefill()
+            self._prefill = None
+            self._together, self._states = batch.together, {index: batch[index] for index in going}
+            del batch  # it would hold the states behind the prompts, and so all that branches there
+        behind = [index for index in going if index in self._last]
+        last = [bytes((self._last[index],)) for index in behind]
+        after = advance_all(self._together, [self._states[index] for index in behind], last)
+        self._states.update(zip(behind, after, strict=True))
+        for index in going:
+            self._last[index] = choose(self._states[index].logprobs(), self._sampling, self._rngs[index])
+        return [[self._last[index]] for index in going]
+
+    def end(self, index: int) -> None:
         self._last.pop(index, None)
         self._states.pop(index, None)
 
@@ -87,5 +108,10 @@ def continued(
         rngs: where each continuation's draws come from.
         most: no more symbols of each are made.
     """
-    together = _Lockstep(prefill, sampling, rngs, most)
-    return [together.symbols(index) for index in range(len(rngs))]
+    return made_by(_Stepping(prefill, sampling, rngs), len(rngs), most)
+
+
+def made_by(maker: Maker, count: int, most: int) -> list[Iterator[int]]:
+    """The symbols of ``count`` continuations that ``maker`` makes, at most ``most`` of each."""
+    together = _Lockstep(maker, count, most)
+    return [together.symbols(index) for index in range(count)]

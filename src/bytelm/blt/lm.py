@@ -1,22 +1,28 @@
 """A Byte Latent Transformer as a byte model, with states that can be left and taken up again."""
 
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from bytelm.batch import BatchState
 from bytelm.blt import vocabulary
 from bytelm.blt.config import BltConfig
+from bytelm.blt.distribution import byte_logprobs, scores
+from bytelm.blt.memory import SLACK
 from bytelm.blt.model import Blt
 from bytelm.blt.reader import Read, Reader
 from bytelm.blt.rows import Place
+from bytelm.blt.speculation import Effort, Speculating
 from bytelm.decoding.ranking import top_symbols
+from bytelm.decoding.sampling import Sampling
 from bytelm.decoding.texts import text_of
+from bytelm.lockstep import made_by
 from bytelm.model import ByteLM, Progress
 from bytelm.prompts import Prompt, Text
 from bytelm.protocol import FloatArray, as_bytes
@@ -94,11 +100,19 @@ class BltLM(ByteLM[BltState]):
     Args:
         network: the network; it is put into evaluation mode.
         tokenizer: for patching by ``"tokenizer"``.
+        speculate: how many bytes are drafted for each pass in generation; see `bytelm.blt.speculation`.
+
+    Raises:
+        ValueError: ``speculate`` is out of range.
     """
 
-    def __init__(self, network: Blt, tokenizer: Tokenizer | None = None) -> None:
+    def __init__(self, network: Blt, tokenizer: Tokenizer | None = None, speculate: int = 0) -> None:
+        if isinstance(speculate, bool) or not 0 <= speculate < SLACK:
+            raise ValueError(f"speculate is how many bytes are drafted for a pass, 0 to {SLACK - 1}; got {speculate!r}")
         self.network = network.eval()
         self.reader = Reader(network, tokenizer)
+        self.speculate = speculate
+        self.effort = Effort()
 
     @property
     def config(self) -> BltConfig:
@@ -125,6 +139,22 @@ class BltLM(ByteLM[BltState]):
         opened = self.reader.open([vocabulary.document(text[:_WHOLE]) for text in texts])
         begun = [self._begun(text[:_WHOLE], read) for text, read in zip(texts, opened, strict=True)]
         return BatchState(advance_together(begun, [text[_WHOLE:] for text in texts]), advance_together)
+
+    def symbols(
+        self,
+        prompts: Sequence[bytes | Prompt],
+        sampling: Sampling,
+        rngs: Sequence[np.random.Generator],
+        most: int = sys.maxsize,
+    ) -> list[Iterator[int]]:
+        """The symbols after each prompt; see `ByteLM.symbols`."""
+        given = list(prompts)
+
+        def opened() -> list[tuple[Place, FloatArray]]:
+            return [(state.place, state._logprobs) for state in self._prefill_all(given)]
+
+        maker = Speculating(self.reader, opened, sampling, rngs, self.speculate, self.effort)
+        return made_by(maker, len(given), most)
 
     def _begun(self, text: bytes, read: Read) -> BltState:
         logprobs = byte_logprobs(read.logits_NV[-1:])[0]
@@ -179,29 +209,10 @@ def _advanced(state: BltState, text: bytes, read: Read, logprobs: FloatArray) ->
     return BltState(state.model, read.place, logprob, logprobs)
 
 
-def byte_logprobs(logits: Tensor) -> FloatArray:
-    """The distributions over bytes and end of text that logits give: float64 ``(…, 257)``, nats.
-
-    Args:
-        logits: over the ids of the network, ``(…, size)``.
-    """
-    symbols = logits[..., vocabulary.OFFSET : vocabulary.SIZE]
-    kept = torch.cat([symbols, logits[..., vocabulary.EOS : vocabulary.EOS + 1]], -1)
-    found: FloatArray = kept.double().log_softmax(-1).cpu().numpy()
-    return found
-
-
-def scores(logits: Tensor, text: bytes) -> FloatArray:
-    """The log-probability of each byte of a text, float64 ``(len,)``, nats; ``logits[i]`` predicts byte ``i``."""
-    chosen = np.frombuffer(text, dtype=np.uint8).astype(np.int64)
-    found: FloatArray = byte_logprobs(logits)[np.arange(len(chosen)), chosen]
-    return found
-
-
 def _cut(text: bytes, starts: NDArray[np.bool_]) -> list[bytes]:
     """A text cut where patches start, bool ``(len(text) + 2,)``: BOS stands before it, the next position behind."""
     places = np.flatnonzero(starts[1:-1]).tolist()
-    return [text[start:end] for start, end in zip(places, [*places[1:], len(text)], strict=True)]
+    return [text[start:end] for start, end in pairwise([*places, len(text)])]
 
 
 def _bytes_of(ids: vocabulary.IdArray) -> bytes:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bytelm.blt.config import StackConfig
 from bytelm.blt.model import Blt
-from bytelm.blt.rings import Ring, Where, held_positions
+from bytelm.blt.rings import Ring, Where
 from bytelm.blt.rows import Place, Row, Rows
 from bytelm.blt.vocabulary import IdArray
 
@@ -125,10 +125,9 @@ class Memory:
         for row, end in zip(rows, ends, strict=True):
             self._note(row, row.written, max(row.written_patches, int(end)))
 
-    def held(self, rows: Sequence[Row], slots: int, used: int, patches: bool = False) -> IdArray:
-        """The positions, or patches, that the first ``used`` of ``slots`` slots hold; see `held_positions`."""
-        written = [row.written_patches if patches else row.written for row in rows]
-        return held_positions(np.array(written), slots, used)
+    def written(self, rows: Sequence[Row], patches: bool = False) -> IdArray:
+        """How many positions, or patches, were ever written to each row, int64 ``(rows,)``."""
+        return np.array([row.written_patches if patches else row.written for row in rows])
 
     def where(self, rows: Sequence[Row], positions: IdArray) -> Where:
         """The positions of a pass, on the device of the circles."""

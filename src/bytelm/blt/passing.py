@@ -4,6 +4,7 @@ Shapes: R texts, N positions of the pass, M remembered ones.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,9 +15,25 @@ from bytelm.blt.attention import scaled
 from bytelm.blt.decoder import PatchKeys
 from bytelm.blt.memory import Memory, StackMemory
 from bytelm.blt.model import Blt
-from bytelm.blt.rings import Where, sight
+from bytelm.blt.rings import Where, held_positions, sight
 from bytelm.blt.rows import Row
 from bytelm.blt.vocabulary import IdArray
+
+
+class Part(NamedTuple):
+    """Texts of a pass that read what they remember together.
+
+    Attributes:
+        texts: which of them.
+        rows: where they stand in the circles.
+        used: how many slots they read.
+        mask: which of these they see, bool ``(texts, N, used)``; ``None`` where all are seen.
+    """
+
+    texts: slice
+    rows: slice | Tensor
+    used: int
+    mask: Tensor | None
 
 
 class Continuing:
@@ -42,18 +59,29 @@ class Continuing:
     ) -> None:
         self._stack = stack
         self._where = where
-        slots = stack.keys.slots
-        self._used = min(slots, int(numbers.max()) + 1)
-        held = memory.held(rows, slots, self._used, patches=stack is memory.global_transformer)
-        seen = sight(held, numbers, stack.window, first)
-        self._mask = None if seen is None else torch.from_numpy(seen).to(where.positions.device)
+        self._device = where.positions.device
+        written = memory.written(rows, patches=stack is memory.global_transformer)
+        self._parts = [self._part(part, chosen, numbers, written, first) for part, chosen in where.parts()]
 
     def __call__(self, layer: int, query_RNHD: Tensor, key_RNKD: Tensor, value_RNKD: Tensor) -> Tensor:
         keys, values = self._stack.rings
         keys.write(layer, self._where, key_RNKD)
         values.write(layer, self._where, value_RNKD)
-        key_RMKD = keys.read(layer, self._where, self._used)
-        return scaled(query_RNHD, key_RMKD, values.read(layer, self._where, self._used), self._mask)
+        found = [
+            scaled(query_RNHD[part], keys.read(layer, chosen, used), values.read(layer, chosen, used), mask)
+            for part, chosen, used, mask in self._parts
+        ]
+        return found[0] if len(found) == 1 else torch.cat(found)
+
+    def _part(
+        self, part: slice, chosen: slice | Tensor, numbers: IdArray, written: IdArray, first: IdArray | None
+    ) -> Part:
+        """What some of the texts read."""
+        slots = self._stack.keys.slots
+        used = min(slots, int(numbers[part].max()) + 1)
+        held = held_positions(written[part], slots, used)
+        seen = sight(held, numbers[part], self._stack.window, None if first is None else first[part])
+        return Part(part, chosen, used, None if seen is None else torch.from_numpy(seen).to(self._device))
 
 
 class BytePass:

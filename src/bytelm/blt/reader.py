@@ -10,6 +10,7 @@ from torch import Tensor
 
 from bytelm.blt.attention import Attend, Whole
 from bytelm.blt.continuing import Continuation, newlines_before
+from bytelm.blt.drafting import Draft
 from bytelm.blt.entropy import entropies
 from bytelm.blt.memory import SLACK, Memory
 from bytelm.blt.model import Blt
@@ -81,18 +82,29 @@ class Reader:
         return [found[index] for index in range(len(texts))]
 
     @torch.inference_mode()
+    def verify(self, places: Sequence[Place], texts: Sequence[IdArray]) -> list[tuple[list[Place], Tensor]]:
+        """Read on in one pass, texts of at most ``SLACK`` ids; the places and the logits behind each id."""
+        trails, logits_RNV = Continuation(self.network, self._memory, self._ready(places), texts).run()
+        return [(trail, logits[: len(trail)]) for trail, logits in zip(trails, logits_RNV, strict=True)]
+
+    @torch.inference_mode()
+    def draft(self, places: Sequence[Place], most: int) -> Draft:
+        """Guesses behind places that are the ends of their texts."""
+        assert all(place.is_end for place in places)
+        return Draft(self.network, self._memory, places, most)
+
+    @torch.inference_mode()
     def read(self, places: Sequence[Place], texts: Sequence[IdArray]) -> list[Read]:
         """Read on from places; texts of any length but 0."""
         going = list(places)
         parts: list[list[Tensor]] = [[] for _ in texts]
         for begun in range(0, max(map(len, texts), default=0), SLACK):
             left = [index for index, text in enumerate(texts) if len(text) > begun]
-            ready = self._ready([going[index] for index in left])
             chunks = [texts[index][begun : begun + SLACK] for index in left]
-            trails, logits = Continuation(self.network, self._memory, ready, chunks).run()
-            for line, index in enumerate(left):
-                going[index] = trails[line][-1]
-                parts[index].append(logits[line, : len(chunks[line])])
+            verified = self.verify([going[index] for index in left], chunks)
+            for index, (trail, logits) in zip(left, verified, strict=True):
+                going[index] = trail[-1]
+                parts[index].append(logits)
         joined = (logits[0] if len(logits) == 1 else torch.cat(logits) for logits in parts)
         return [Read(place, logits) for place, logits in zip(going, joined, strict=True)]
 

@@ -5,6 +5,7 @@ go on from some positions back: what was written since has taken the place of no
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -23,18 +24,26 @@ class Where:
 
     Attributes:
         index: the rows, int64 ``(texts, 1)``.
-        chosen: the rows as a range where they stand side by side, so that reading copies nothing; else int64
-            ``(texts,)``.
         positions: as given.
     """
 
     def __init__(self, rows: Sequence[int], positions: Tensor) -> None:
-        first, many = rows[0], len(rows)
         self.index = torch.tensor(rows, device=positions.device)[:, None]
-        side_by_side = list(rows) == list(range(first, first + many))
-        self.chosen = slice(first, first + many) if side_by_side else self.index[:, 0]
         self.positions = positions
+        self._rows = rows
         self._slots: dict[int, Tensor] = {}
+
+    def parts(self) -> list[tuple[slice, slice | Tensor]]:
+        """Which texts are read together, and their rows in the circles.
+
+        Rows that stand side by side are read where they are. A processor reads the others apart; an accelerator,
+        for which every call is dear, copies them together.
+        """
+        breaks = [text for text in range(1, len(self._rows)) if self._rows[text] != self._rows[text - 1] + 1]
+        if breaks and self.positions.is_cuda:
+            return [(slice(0, len(self._rows)), self.index[:, 0])]
+        runs = pairwise([0, *breaks, len(self._rows)])
+        return [(slice(begin, end), slice(self._rows[begin], self._rows[end - 1] + 1)) for begin, end in runs]
 
     def slots(self, count: int) -> Tensor:
         """The slots of the positions in a circle of ``count``, int64 ``(texts, positions)``."""
@@ -80,9 +89,9 @@ class Ring:
         """What is remembered of single positions of rows, int64 of one shape: that shape and ``(…)``."""
         return self.data[layer, rows, positions % self.slots]
 
-    def read(self, layer: int, where: Where, used: int) -> Tensor:
-        """The first ``used`` slots of the rows of a pass, ``(texts, used, …)``."""
-        return self.data[layer, where.chosen, :used]
+    def read(self, layer: int, rows: slice | Tensor, used: int) -> Tensor:
+        """The first ``used`` slots of some rows, ``(texts, used, …)``."""
+        return self.data[layer, rows, :used]
 
     def copy_row(self, source: int, target: int) -> None:
         """Give one row what another one has."""

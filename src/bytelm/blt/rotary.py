@@ -53,7 +53,8 @@ class Rotary(nn.Module):
         table = self._table
         if table.shape[1] < count or table.dtype != like.dtype or table.device != like.device:
             reach = max(count, 2 * table.shape[1])
-            self._table = table = self._made(reach, like.device).to(like.dtype)
+            with torch.inference_mode(False):  # training goes on with a table that a reader made
+                self._table = table = self._made(reach, like.device).to(like.dtype)
         return table
 
     def _made(self, count: int, device: torch.device) -> Tensor:

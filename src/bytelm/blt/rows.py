@@ -40,6 +40,10 @@ class Row:
         """Whether a patch starts at each of the first ``end`` positions; a view."""
         return self._starts[:end]
 
+    def shorten(self, length: int) -> None:
+        """Forget the ids behind a place where nobody holds a later one (mutates)."""
+        self.length = length
+
     def append(self, ids: IdArray, starts: NDArray[np.bool_]) -> None:
         """More ids, and whether a patch starts behind each of them."""
         end = self.length + len(ids)

@@ -56,6 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Show the tokens, and the weights if there is a model."""
     text = read_prompt(arguments)
     from bytelm.checking.audit import audit, segment
+    from bytelm.covers.model import TokenizedLM
     from bytelm.loading import load, resolve, tokenizer
 
     directory = resolve(arguments.model)
@@ -68,6 +69,8 @@ def run(arguments: argparse.Namespace) -> None:
             write_line("\n".join([*segmentation_lines(own, viewed), "no config.json there, so the tokens alone"]))
         return
     model = load(arguments.model, begin=arguments.begin, dtype=arguments.dtype, device=arguments.device)
+    if not isinstance(model, TokenizedLM):
+        raise ValueError(f"{directory} holds a model over bytes: it has no tokens to look at")
     cuts = range(len(model.tokenizer.normalize(text)) + 1) if arguments.every_cut else arguments.cut
     with ProgressLine(sys.stderr, enabled=sys.stderr.isatty()) as line:
         found = audit(model, text, cuts=cuts, tolerance=arguments.tolerance, progress=line.update)

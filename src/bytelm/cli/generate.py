@@ -77,6 +77,8 @@ def make_prompt(model: LoadedModel, given: Any, arguments: argparse.Namespace) -
     """
     if is_ensemble(arguments) and (arguments.messages is not None or arguments.special or arguments.chat):
         raise ValueError("an ensemble reads bytes alone: --chat, --messages and --special take one --model")
+    if not hasattr(model, "tokenizer") and (arguments.messages is not None or arguments.special or arguments.chat):
+        raise ValueError("this model reads bytes alone, and has neither special tokens nor a chat template")
     if arguments.messages is not None:
         return model.chat_prompt(given)
     if arguments.special:

@@ -5,7 +5,7 @@ import gc
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from bytelm.chats import Message
 from bytelm.cli.ensembles import Names, add_ensemble_arguments, is_ensemble, open_ensemble, open_member
@@ -170,6 +170,12 @@ def add_model_arguments(parser: argparse.ArgumentParser, ensembles: bool = False
     group.add_argument(
         "--prune", type=float, metavar="X", help="share that a hypothesis of the beam must exceed (default: 0.05)"
     )
+    group.add_argument(
+        "--speculate",
+        type=int,
+        metavar="N",
+        help="bytes drafted for each pass of a Byte Latent Transformer; changes its speed alone (default: 0)",
+    )
     if ensembles:
         add_ensemble_arguments(parser)
 
@@ -191,7 +197,7 @@ def open_model(arguments: argparse.Namespace) -> LoadedModel:
 def _open_one(arguments: argparse.Namespace, name: str | None) -> LoadedModel:
     from bytelm.loading import load  # not before it is needed: it brings torch, and --help is to be instant
 
-    model: LoadedModel = load(
+    model: Any = load(
         name or None,
         segmentation=arguments.segmentation,
         tolerance=arguments.tolerance,
@@ -202,5 +208,7 @@ def _open_one(arguments: argparse.Namespace, name: str | None) -> LoadedModel:
         dtype=arguments.dtype,
         device=arguments.device,
         compile=arguments.compile,
+        speculate=arguments.speculate,
     )
-    return model
+    loaded: LoadedModel = model
+    return loaded

@@ -9,9 +9,9 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
-from bytelm.cli import audit, check, demo, generate, infill, next_byte, plot, score
+from bytelm.cli import audit, blt, check, demo, generate, infill, next_byte, plot, score
+from bytelm.cli.commands import Parser, add_command
 
 MISTAKE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
@@ -20,13 +20,6 @@ EXAMPLE = """\
 example:
   bytelm next 'import numpy as n'
 """
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line, like all others of this program."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ValueError(f"{message}; see '{self.prog} --help'")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -40,16 +33,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
     for command in (generate, infill, score, next_byte, plot, demo, check, audit):
-        subparser = commands.add_parser(
-            command.NAME,
-            help=command.SUMMARY,
-            description=command.SUMMARY[0].upper() + command.SUMMARY[1:] + ".",
-            epilog=command.EXAMPLE,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        command.add_arguments(subparser)
-        subparser.set_defaults(run=command.run)
+        add_command(commands, command)
+    blt.add_commands(commands)
     return parser
 
 

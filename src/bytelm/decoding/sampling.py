@@ -79,10 +79,18 @@ def choose(logprobs: FloatArray, sampling: Sampling, rng: np.random.Generator) -
     Greedy choice leaves ``rng`` alone; a draw takes one number from it. A symbol of probability zero is
     never drawn.
     """
-    if sampling.temperature == 0:
+    return chosen(logprobs, sampling, 0.0 if sampling.greedy else rng.random())
+
+
+def chosen(logprobs: FloatArray, sampling: Sampling, point: float) -> int:
+    """The symbol at a point of the distribution, 0 to 1, where symbols share this range by their probabilities.
+
+    Greedy choice does not look at the point.
+    """
+    if sampling.greedy:
         return int(np.argmax(filtered(logprobs, sampling)))
     cumulative = np.cumsum(np.exp(filtered(logprobs, sampling)))
-    return int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
+    return int(np.searchsorted(cumulative, point * cumulative[-1], side="right"))
 
 
 def _top_k(logprobs: FloatArray, sampling: Sampling) -> NDArray[np.intp]:

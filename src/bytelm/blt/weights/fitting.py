@@ -27,7 +27,7 @@ def check_fit(pieces: list[Piece], files: Mapping[Part, TensorFiles], described:
         unknown = {name for name in tensors.stored.keys() - expected.keys() if not is_buffer(name)}
         complaints = [
             *_named("lacks", expected.keys() - tensors.stored.keys()),
-            *_named("has no use for", unknown),
+            *_named("also holds", unknown),
             *_misshapen(expected, tensors),
         ]
         if complaints:

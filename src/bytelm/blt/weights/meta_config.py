@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bytelm.blt.config import BltConfig, HashConfig, StackConfig
-from bytelm.blt.patching.options import Mode, Patching
+from bytelm.blt.patching.options import RELEASED_THRESHOLD, Mode, Patching
 from bytelm.blt.weights.fields import ConfigurationError, Fields
 from bytelm.blt.weights.rounding import RELEASED_MULTIPLE, meta_hidden
 
@@ -178,7 +178,7 @@ def _patching_of(fields: Fields, threshold: str, threshold_add: str) -> Patching
     with fields.blamed():
         return Patching(
             mode=mode,
-            threshold=fields.number(threshold, 0.0) if mode in ("entropy", "monotonic", "both") else Patching.threshold,
+            threshold=fields.number(threshold, RELEASED_THRESHOLD),
             rise=fields.number(threshold_add, 0.0) if mode == "both" else 0.0,
             size=fields.integer("patch_size", 4) if mode == "static" else 4,
             longest=fields.optional_integer("max_patch_length", None),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from bytelm.blt.config import HashConfig
 from bytelm.blt.weights.shapes import HASHES, Shape
 
 Part = Literal["model", "entropy"]
@@ -64,15 +65,15 @@ def transformers_pieces(shapes: Mapping[str, Shape]) -> list[Piece]:
     ]
 
 
-def meta_pieces(shapes: Mapping[str, Shape], tables: int) -> list[Piece]:
-    """The tensors of Meta's files that are parameters of these names and shapes; ``tables`` are those of n-grams."""
+def meta_pieces(shapes: Mapping[str, Shape], hashes: HashConfig) -> list[Piece]:
+    """The tensors of Meta's files that are parameters of these names and shapes."""
     pieces = []
     for name, shape in shapes.items():
         if name == HASHES:
-            rows = shape[0] // tables
+            one = (hashes.rows, *shape[1:])
             pieces += [
-                Piece("model", f"encoder_hash_tok_embedding.{table}.weight", name, table * rows, (rows, *shape[1:]))
-                for table in range(tables)
+                Piece("model", f"encoder_hash_tok_embedding.{table}.weight", name, table * hashes.rows, one)
+                for table in range(hashes.tables)
             ]
         elif name.startswith(ENTROPY_PREFIX):
             pieces.append(Piece("entropy", _meta_name(name.removeprefix(ENTROPY_PREFIX)), name, 0, shape))

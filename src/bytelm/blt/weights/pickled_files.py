@@ -1,6 +1,7 @@
 """Tensors in a ``consolidated.pth`` of Meta, which torch wrote. Nothing but tensors is unpickled, so no code runs."""
 
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +12,12 @@ from bytelm.blt.weights.tensor_files import Stored, dtype_name
 CONSOLIDATED: Final = "consolidated.pth"
 
 
+_MAPPED: Final = 2**28
+"""Bytes that are read before the file is opened anew: what was read of an open file stays mapped into memory."""
+
+
 class PickledFile:
-    """The tensors of a file of `torch.save`, those of the model if there are more; see `TensorFiles`.
+    """The tensors of a file of `torch.save`, those of the model if there are more; see `TensorFiles`. Mutable.
 
     Raises:
         ValueError: it is no such file, or holds something else than tensors.
@@ -20,28 +25,36 @@ class PickledFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._tensors = _load(path)
+        self._read = 0
         self.stored = {
-            name: Stored(path, tuple(tensor.shape), dtype_name(tensor.dtype)) for name, tensor in _load(path).items()
+            name: Stored(path, tuple(tensor.shape), dtype_name(tensor.dtype)) for name, tensor in self._tensors.items()
         }
 
     def rows(self, name: str, first: int, last: int) -> torch.Tensor:
         """The rows from ``first`` to before ``last`` of a tensor."""
-        # Loaded anew, since all that was read of a loaded file stays mapped; this takes milliseconds.
-        return _load(self.path)[name][first:last]
+        if self._read > _MAPPED:
+            self._tensors, self._read = _load(self.path), 0
+        found = self._tensors[name][first:last]
+        self._read += found.nbytes
+        return found
 
 
 def _load(path: Path) -> dict[str, torch.Tensor]:
     try:
-        value = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+        whole = zipfile.is_zipfile(path)
+        value = torch.load(path, map_location="cpu", mmap=True, weights_only=True) if whole else None
     except pickle.UnpicklingError as error:
         raise ValueError(
-            f"{path} holds more than tensors, or is no file of torch.save, and was not opened: unpickling it could "
-            f"run a program; take the weights as safetensors ({_first_sentence(error)})"
+            f"{path} holds more than tensors, and was not opened, since unpickling it could run a program; "
+            f"take the weights as safetensors ({_first_sentence(error)})"
         ) from error
-    except (RuntimeError, EOFError, ValueError) as error:
-        raise ValueError(
-            f"{path} is not a whole file of torch.save in its zip form: {_first_sentence(error)}; download it again"
-        ) from error
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # torch follows a damaged pickle into errors of every kind
+        raise ValueError(f"{path} is damaged: {_first_sentence(error)}; download or write it again") from error
+    if not whole:
+        raise ValueError(f"{path} is not a whole file of torch.save in its zip form; download or write it again")
     return _tensors(value, path)
 
 

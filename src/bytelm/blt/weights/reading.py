@@ -13,7 +13,7 @@ from bytelm.blt.weights.meta_config import config_from_meta
 from bytelm.blt.weights.names import Part, Piece, meta_pieces, transformers_pieces
 from bytelm.blt.weights.pickled_files import CONSOLIDATED, PickledFile
 from bytelm.blt.weights.safetensors_files import INDEX, SINGLE, SafetensorsFiles
-from bytelm.blt.weights.shapes import Shape, parameter_shapes
+from bytelm.blt.weights.shapes import OUTPUT, Shape, parameter_shapes
 from bytelm.blt.weights.tensor_files import TensorFiles, float_dtype
 from bytelm.blt.weights.transformers_config import config_from_transformers
 
@@ -58,18 +58,20 @@ class Checkpoint(Mapping[str, torch.Tensor]):
         return self._shapes[name]
 
     def dtype(self, name: str) -> torch.dtype:
-        """The dtype of a parameter in the file; of a table in several tensors, that of the first one."""
-        piece = self._pieces[name][0]
+        """The dtype of a parameter in the file; of tables in several tensors, that of the first one."""
+        piece = self._pieces[name if name in self._pieces else OUTPUT][0]
         return float_dtype(piece.stored, self._files[piece.part].stored[piece.stored])
 
     def rows(self, name: str, first: int, last: int) -> torch.Tensor:
         """The rows from ``first`` to before ``last`` of a parameter, read now."""
         parts = []
-        for piece in self._pieces[name]:
+        for piece in self._pieces.get(name, ()):
             begin, end = max(first, piece.first), min(last, piece.first + piece.shape[0])
             if begin < end:
                 rows = self._files[piece.part].rows(piece.stored, begin - piece.first, end - piece.first)
                 parts.append(rows)
+        if not parts:
+            return torch.empty((0, *self._shapes[name][1:]), dtype=self.dtype(name))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def __getitem__(self, name: str) -> torch.Tensor:
@@ -180,12 +182,10 @@ def _open_meta(directory: Path, form: Form, entropy: Path | None) -> Checkpoint:
     described: dict[Part, Path] = {"model": path}
     entropy_data = None
     if entropy is not None:
-        described["entropy"], entropy_data = _meta_json(entropy, _form(entropy))
+        described["entropy"], entropy_data = _entropy_json(entropy)
         files["entropy"] = open_tensors(entropy)
-        if not is_entropy_model(entropy_data):
-            raise ValueError(f"{entropy} holds no entropy model alone, as Meta's facebook/blt-entropy is one")
     config = config_from_meta(data, entropy_data, str(path), str(described.get("entropy", "")))
-    pieces = meta_pieces(parameter_shapes(config), config.hashes.tables)
+    pieces = meta_pieces(parameter_shapes(config), config.hashes)
     check_fit(pieces, files, described)
     return Checkpoint(directory, form, config, files, pieces)
 
@@ -196,6 +196,14 @@ def _meta_json(directory: Path, form: Form) -> tuple[Path, dict[str, object]]:
     data = read_json(path)
     run = directory / TRAIN_ARGS
     return path, {"data": read_json(run).get("data")} | data if form == "meta-hub" and run.is_file() else data
+
+
+def _entropy_json(directory: Path) -> tuple[Path, dict[str, object]]:
+    form = _form(directory)
+    path, data = _meta_json(directory, form)
+    if form == "transformers" or not is_entropy_model(data):
+        raise ValueError(f"{directory} holds a whole model; name an entropy model alone, such as facebook/blt-entropy")
+    return path, data
 
 
 def _check_parameters(parameters: Mapping[str, torch.Tensor], checkpoint: Checkpoint) -> None:

@@ -7,16 +7,18 @@ from bytelm.blt.config import BltConfig, StackConfig
 Shape = tuple[int, ...]
 
 HASHES = "encoder_hash_tok_embedding.weight"
-"""The tables of n-grams, one below the other, ``(tables * rows, width)``."""
+"""The tables of n-grams, one below the other, ``(tables * rows, width)``; there may be none."""
+
+OUTPUT = "lm_head.weight"
+"""The output layer, ``(size, width)``."""
 
 
 def parameter_shapes(config: BltConfig) -> dict[str, Shape]:
     """The shape of every parameter of `bytelm.blt.model.Blt`, by its name."""
     encoder, decoder, whole = config.encoder, config.decoder, config.global_transformer
     concatenated = config.keys_per_patch * encoder.width
-    shapes: dict[str, Shape] = {"lm_head.weight": (config.size, decoder.width)}
-    if config.hashes.tables:
-        shapes[HASHES] = (config.hashes.tables * config.hashes.rows, encoder.width)
+    shapes: dict[str, Shape] = {OUTPUT: (config.size, decoder.width)}
+    shapes[HASHES] = (config.hashes.tables * config.hashes.rows, encoder.width)
     shapes["local_encoder.embed_tokens.weight"] = (config.size, encoder.width)
     shapes["local_encoder.patch_embedding_projection.weight"] = (concatenated, encoder.width)
     shapes.update(_blocks("local_encoder", encoder))

@@ -42,7 +42,7 @@ class TensorFiles(Protocol):
     def rows(self, name: str, first: int, last: int) -> torch.Tensor:
         """The rows from ``first`` to before ``last`` of a tensor of at least one dimension, in the file's dtype.
 
-        Nothing of the file stays in memory but these.
+        Little of the file stays in memory but these.
         """
 
 

@@ -1,0 +1,77 @@
+"""Errors and Ctrl-C in the middle of a pass leave a reader that still says what is right of all places."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from blt.networks import ids_of_text
+from blt.readers import case
+from blt.test_branches import Judge
+from bytelm.blt.memory import Memory
+from bytelm.blt.rings import Ring
+from bytelm.blt.rows import Row, Rows
+
+FAULTS: dict[str, Callable[[Any], tuple[Any, str]]] = {
+    "entropy model": lambda net: (net.patcher.layers[-1], "forward"),
+    "encoder": lambda net: (net.local_encoder.layers[1], "forward"),
+    "pooling": lambda net: (net.local_encoder.cross_attn_layers[-1].o_proj, "forward"),
+    "global transformer": lambda net: (net.global_transformer.layers[0], "forward"),
+    "decoder": lambda net: (net.local_decoder.layers[-1], "forward"),
+    "head": lambda net: (net.lm_head, "forward"),
+    "write": lambda net: (Ring, "write"),
+    "put": lambda net: (Ring, "put"),
+    "copy of a row": lambda net: (Ring, "copy_row"),
+    "more rows": lambda net: (Ring, "add_rows"),
+    "more slots": lambda net: (Ring, "add_slots"),
+    "claim": lambda net: (Rows, "claim"),
+    "append": lambda net: (Row, "append"),
+    "fork": lambda net: (Memory, "fork"),
+}
+"""Where a pass is interrupted."""
+
+
+def interrupted(usual: Callable[..., Any], calls: int, before: bool, kind: type[BaseException]) -> Callable[..., Any]:
+    """The function with an exception before it, or behind it, when it has been called so often."""
+    left = calls
+
+    def wrapper(*arguments: Any, **named: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left == 0 and before:
+            raise kind
+        found = usual(*arguments, **named)
+        if left == 0:
+            raise kind
+        return found
+
+    return wrapper
+
+
+@pytest.mark.parametrize("calls", [1, 2, 5])
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("way", ["entropy", "no windows"])
+def test_an_interruption(way: str, fault: str, before: bool, calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = Judge(case(way, dtype=torch.float64))
+    old = judge.open([ids_of_text(100), ids_of_text(30, 1)])
+    old += judge.read(old, [ids_of_text(9, 2), ids_of_text(70, 3)])
+    texts = [ids_of_text(length, seed) for seed, length in enumerate((80, 3, 2, 66))]
+    owner, name = FAULTS[fault](judge.made.network)
+    kind = KeyboardInterrupt if calls == 1 else RuntimeError
+    with monkeypatch.context() as patch:
+        wrapped = interrupted(getattr(owner, name), calls, before, kind)
+        patch.setattr(owner, name, wrapped)
+        stopped = 0
+        for ask in (lambda: judge.reader.read(old, texts), lambda: judge.reader.open(texts)):
+            try:
+                ask()
+            except (KeyboardInterrupt, RuntimeError):
+                stopped += 1
+        assert stopped == 1 or calls > 1
+    assert isinstance(judge.made.network, nn.Module)
+    after = judge.read(old, texts)
+    judge.open(texts)
+    judge.read([*old, *after], [ids_of_text(60 + seed, seed + 7) for seed in range(8)])
