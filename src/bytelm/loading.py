@@ -28,7 +28,7 @@ SEGMENTATIONS = ("canonical", "all")
 METHODS = ("exact", "beam")
 DTYPES = ("float32", "bfloat16", "float16")
 
-_FILES = ["*.json", "*.safetensors", "*.bin", "*.pth", "*.model", "*.txt", "*.jinja", "*.tiktoken"]
+_FILES = ["*.json", "*.safetensors", "*.bin", "*consolidated.pth", "*.model", "*.txt", "*.jinja", "*.tiktoken"]
 """What is downloaded of a repository."""
 
 _DEFAULT_TOLERANCE = {"canonical": 1e-6, "all": 1e-4}

@@ -9,7 +9,7 @@ from torch import Tensor
 from blt.networks import difference
 from blt.textbook import attended, causal
 from bytelm.blt.attention import Whole, blocked, scaled, visible
-from bytelm.blt.flexible import flexible
+from bytelm.blt.flexible import Flexible
 
 ROUNDING = 1e-12
 """Of float64."""
@@ -65,8 +65,11 @@ def test_blocks_see_what_the_mask_says(
 @pytest.mark.parametrize("packed", [False, True])
 def test_flex_attention_is_the_same(count: int, window: int | None, packed: bool) -> None:
     first = torch.arange(count).repeat(2, 1) // torch.tensor([[17], [150]]) * torch.tensor([[17], [150]])
-    given_to_both = (*drawn(2, count, (4, 2), 8, count), window, first if packed else None)
-    assert difference(flexible(*given_to_both), blocked(*given_to_both)) < ROUNDING
+    given, sight = drawn(2, count, (4, 2), 8, count), (window, first if packed else None)
+    flexible = Flexible(*sight)
+    assert difference(flexible(0, *given), blocked(*given, *sight)) < ROUNDING
+    again = drawn(2, count, (4, 2), 8, count + 1)  # another layer of the same pass
+    assert difference(flexible(1, *again), blocked(*again, *sight)) < ROUNDING
 
 
 @given(st.integers(0, 30), st.integers(1, 9), st.integers(0, 30), st.integers(1, 9), st.none() | st.integers(1, 12))

@@ -13,6 +13,9 @@ MODEL = f"{NETWORK} --compile --method --prune --segmentation --tolerance --widt
 ENSEMBLE = "--how --weight --switch --strength"
 CONSTRAINT = "--regex --choice --json-schema --grammar"
 SAMPLING = "--max-bytes --seed --stop --temperature --top-k --top-p --min-p"
+BLT = "--model --dtype --device"
+PATCHING = "--patching --rise --longest --newlines"
+REPORT = "--json --progress"
 COMMANDS = {
     "generate": (
         f"PROMPT --file --chat --messages --special --echo --json --raw {CONSTRAINT} {SAMPLING} {MODEL} {ENSEMBLE}"
@@ -30,6 +33,10 @@ COMMANDS = {
     "demo": f"PROMPT --max-bytes -k {MODEL}",
     "audit": f"PROMPT --file --cut --every-cut --json --tolerance {NETWORK}",
     "check": "MODEL --contexts --cuts --json --progress --seed --text",
+    "blt patches": f"FILE --limit --from --bytes --whole --plot --threshold --size {PATCHING} {REPORT} {BLT}",
+    "blt calibrate": f"FILE --mean-patch --write --bytes --seed {PATCHING} {REPORT} {BLT}",
+    "blt demo": f"PROMPT --max-bytes --temperature --seed --json {BLT}",
+    "blt convert": "MODEL DIRECTORY --to --dtype --entropy --overwrite --progress",
 }
 SAMPLING_DEFAULTS: dict[str, object] = {
     "max_bytes": 64,

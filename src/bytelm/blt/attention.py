@@ -31,11 +31,16 @@ class Whole:
         self._first = first_RN
 
     def __call__(self, layer: int, query_RNHD: Tensor, key_RNKD: Tensor, value_RNKD: Tensor) -> Tensor:
-        if query_RNHD.is_cuda and (self._window is not None or self._first is not None):
-            from bytelm.blt.flexible import flexible
-
-            return flexible(query_RNHD, key_RNKD, value_RNKD, self._window, self._first)
         return blocked(query_RNHD, key_RNKD, value_RNKD, self._window, self._first)
+
+
+def whole(like: Tensor, window: int | None, first_RN: Tensor | None = None) -> Attend:
+    """`Whole` by whatever is quickest where the sequences are: on CUDA, masks are compiled into flex attention."""
+    if like.is_cuda and (window is not None or first_RN is not None):
+        from bytelm.blt.flexible import Flexible
+
+        return Flexible(window, first_RN)
+    return Whole(window, first_RN)
 
 
 def blocked(

@@ -151,7 +151,7 @@ class BltLM(ByteLM[BltState]):
         given = list(prompts)
 
         def opened() -> list[tuple[Place, FloatArray]]:
-            return [(state.place, state._logprobs) for state in self._prefill_all(given)]
+            return [(state.place, state._logprobs) for state in self.prefill(given)]
 
         maker = Speculating(self.reader, opened, sampling, rngs, self.speculate, self.effort)
         return made_by(maker, len(given), most)

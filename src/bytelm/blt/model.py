@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bytelm.blt import hashing
-from bytelm.blt.attention import Attend, Whole
+from bytelm.blt.attention import Attend, whole
 from bytelm.blt.config import BltConfig
 from bytelm.blt.decoder import LocalDecoder, PatchKeys
 from bytelm.blt.encoder import LocalEncoder
@@ -99,7 +99,7 @@ class Blt(nn.Module):
         """
         assert self.patcher is not None, "a model without an entropy model is not asked for entropies"
         rotate = self.patcher.rotary.upto(ids_RN.shape[1], self.patcher.embed_tokens.weight)
-        return self.patcher.logits(ids_RN, rotate, Whole(self.patcher.config.window, first_RN))
+        return self.patcher.logits(ids_RN, rotate, whole(ids_RN, self.patcher.config.window, first_RN))
 
     def forward(
         self, ids_RN: Tensor, starts_RM: Tensor, first_RN: Tensor | None = None, keep: "Keep | None" = None
@@ -117,7 +117,7 @@ class Blt(nn.Module):
         segments = segmented(starts_RM)
         x_RNW = self.embed(hashing.table_rows(ids_RN, self.config.hashes, None, first_RN), ids_RN)
         rotate = self.local_encoder.rotary.upto(ids_RN.shape[1], x_RNW)
-        attend = keep.encoder(Whole(self.config.encoder.window, first_RN))
+        attend = keep.encoder(whole(x_RNW, self.config.encoder.window, first_RN))
         states = self.local_encoder.states(x_RNW, rotate, attend)
         keep.states(states)
         vectors = self._pooled(states, segments)
@@ -126,7 +126,7 @@ class Blt(nn.Module):
         keep.patch_keys(keys)
         seen = [_of_each_byte(found, segments) for found in keys]
         rotate = self.local_decoder.rotary.upto(ids_RN.shape[1], x_RNW)
-        attend = keep.decoder(Whole(self.config.decoder.window, first_RN))
+        attend = keep.decoder(whole(x_RNW, self.config.decoder.window, first_RN))
         found: Tensor = self.lm_head(self.local_decoder.run_with(states[-1], seen, rotate, attend))
         return found
 
@@ -153,7 +153,7 @@ class Blt(nn.Module):
         own = self.global_transformer
         x = own.token_embedding_projection(vectors_RPX)
         first_RP = None if first_RN is None else _first_patches(segments, first_RN)
-        attend = keep.global_transformer(Whole(own.config.window, first_RP))
+        attend = keep.global_transformer(whole(x, own.config.window, first_RP))
         return own.run(x, own.rotary.upto(segments.most, x), attend)
 
 

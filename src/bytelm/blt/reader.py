@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bytelm.blt.attention import Attend, Whole
+from bytelm.blt.attention import whole
 from bytelm.blt.continuing import Continuation, newlines_before
 from bytelm.blt.drafting import Draft
 from bytelm.blt.entropy import entropies
@@ -181,7 +181,7 @@ class Reader:
         assert patcher is not None
         newlines = self._newlines(ids)
         first = None if newlines is None else torch.from_numpy(newlines).to(ids.device)
-        attend: Attend = Whole(patcher.config.window, first)
+        attend = whole(ids, patcher.config.window, first)
         if rows is not None:
             assert self._memory.entropy is not None
             attend = Remembering(attend, self._memory.entropy, rows, [len(text) for text in texts])

@@ -81,18 +81,23 @@ def test_mistakes(tmp_path: Path) -> None:
         convert(tmp_path / "nowhere", tmp_path / "there", "meta")
 
 
+@pytest.mark.skipif(not converting_program.STATUS.exists(), reason="needs Linux to say how much memory was used")
 def test_memory_is_that_of_blocks(tmp_path: Path) -> None:
-    """Of a model of 160 MB, half of it in one table, neither the model nor the table is ever in memory."""
+    """Of a model of 160 MB, nearly all of it in one parameter, neither is ever in memory."""
     config = replace(released(), hashes=HashConfig((3, 4), 2_400_000))
     save_transformers(tmp_path / "own", config, drawn_tensors(config))
     size = (tmp_path / "own" / "model.safetensors").stat().st_size
     assert size > 150e6
-    steps = (("own", "meta", "bfloat16"), ("meta", "hub", "float32"), ("hub", "again", "float32"))
-    for source, target, dtype in steps:
-        form = {"hub": "meta-hub", "again": "transformers"}.get(target, target)
-        command = [sys.executable, converting_program.__file__, tmp_path / source, tmp_path / target, form, dtype]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        assert int(done.stdout) < 48e6 + (size / 2 if source == "meta" else 0), (source, target, int(done.stdout))
+    assert grown("hold", tmp_path / "own") > size
+    assert grown("convert", tmp_path / "own", tmp_path / "meta", "meta", "bfloat16") < 0.5 * size
+    # Some of what is read of a pickled file stays mapped for a while.
+    assert grown("convert", tmp_path / "meta", tmp_path / "hub", "meta-hub", "float32") < 0.9 * size
+    assert grown("convert", tmp_path / "hub", tmp_path / "again", "transformers", "float32") < 0.5 * size
     found = open_checkpoint(tmp_path / "again").rows("encoder_hash_tok_embedding.weight", 2_399_999, 2_400_002)
     wanted = open_checkpoint(tmp_path / "own").rows("encoder_hash_tok_embedding.weight", 2_399_999, 2_400_002)
     assert torch.equal(found, wanted.bfloat16().float())
+
+
+def grown(*words: str | Path) -> int:
+    command = [sys.executable, converting_program.__file__, *words]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)

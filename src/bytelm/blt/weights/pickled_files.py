@@ -12,7 +12,7 @@ from bytelm.blt.weights.tensor_files import Stored, dtype_name
 CONSOLIDATED: Final = "consolidated.pth"
 
 
-_MAPPED: Final = 2**28
+_MAPPED: Final = 2**26
 """Bytes that are read before the file is opened anew: what was read of an open file stays mapped into memory."""
 
 
