@@ -13,7 +13,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,14 +25,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from bundled_training.corpus import load_corpus, standard_library
 
+import bytelm
 from bytelm.blt import vocabulary
 from bytelm.blt.config import BltConfig, HashConfig, StackConfig
 from bytelm.blt.entropy import entropies
-from bytelm.blt.lm import BltLM
 from bytelm.blt.model import Blt
 from bytelm.blt.patching.calibrating import calibrate
 from bytelm.blt.patching.options import Patching
 from bytelm.blt.patching.whole import patch_starts
+from bytelm.blt.weights.reading import fill, open_checkpoint
 from bytelm.blt.weights.writing import save_transformers
 
 CONFIG = BltConfig(
@@ -58,7 +59,8 @@ class Texts:
     def batch(self, rows: int, length: int) -> Tensor:
         """Ids, int64 ``(rows, length)``, each row BOS, bytes, perhaps EOS, and padding."""
         found = np.full((rows, length), vocabulary.PADDING, dtype=np.int64)
-        for row, index in zip(found, self._rng.choice(len(self._files), rows, p=self._sizes / self._sizes.sum())):
+        chosen = self._rng.choice(len(self._files), rows, p=self._sizes / self._sizes.sum())
+        for row, index in zip(found, chosen, strict=True):
             data = self._files[index]
             begin = data.rfind(b"\n", 0, int(self._rng.integers(len(data)))) + 1
             ids = vocabulary.document(data[begin : begin + length], ended=begin + length - 1 > len(data))[:length]
@@ -108,54 +110,75 @@ def starts_of(patching: Patching, ids: Tensor, uncertain: Tensor) -> Tensor:
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=standard_library())
-    parser.add_argument("--entropy-minutes", type=float, default=8.0)
-    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--out", type=Path, required=True, help="directory to export the model to")
+    parser.add_argument("--state", type=Path, default=Path("build/bundled-training/blt"), help="the weights in float32")
+    parser.add_argument("--data", type=Path, default=standard_library(), help="default: the standard library")
+    parser.add_argument("--entropy-minutes", type=float, default=6.0)
+    parser.add_argument("--minutes", type=float, default=36.0)
+    parser.add_argument("--rate", type=float, default=2e-3, help="the highest learning rate of the second part")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--resume", action="store_true", help="train the weights in --state further")
     chosen = parser.parse_args()
     torch.manual_seed(chosen.seed)
     corpus = load_corpus(chosen.data)
     texts = Texts([one.text.encode() for one in corpus.train], np.random.default_rng(chosen.seed))
+    network = resumed(chosen.state) if chosen.resume else begun(texts, chosen.entropy_minutes)
+    assert network.patcher is not None
+    network.patcher.requires_grad_(False)
+
+    def loss() -> Tensor:
+        ids = texts.batch(ROWS, LENGTH)
+        with torch.no_grad():
+            uncertain = entropies(network.entropy_logits(ids))
+        starts = starts_of(network.config.patching, ids, uncertain)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = network(ids, starts)
+        return loss_of(logits.float(), ids)
+
+    rest = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    train(rest, loss, chosen.minutes, chosen.rate, "model")
+    save_transformers(chosen.state, network.config, network.state_dict(), overwrite=True)
+    export(chosen.out, network, [one.text.encode() for one in corpus.held_out])
+
+
+def begun(texts: Texts, minutes: float) -> Blt:
+    """A fresh model with a trained entropy model, and the threshold that this gives."""
     network = Blt(CONFIG).initialize()
     assert network.patcher is not None
 
-    def entropy_loss() -> Tensor:
+    def loss() -> Tensor:
         ids = texts.batch(ROWS, LENGTH)
         return loss_of(network.entropy_logits(ids), ids)
 
-    entropy_steps = train(list(network.patcher.parameters()), entropy_loss, chosen.entropy_minutes, 3e-3, "entropy model")
-    network.patcher.requires_grad_(False)
+    train(list(network.patcher.parameters()), loss, minutes, 3e-3, "entropy model")
     with torch.no_grad():
         sample = texts.batch(64, LENGTH)
         uncertain = entropies(network.entropy_logits(sample)).double().numpy()
     patching = calibrate(CONFIG.patching, list(zip(sample.numpy(), uncertain, strict=True)), MEAN_PATCH)
     print(f"threshold {patching.threshold:.4f} nats for {MEAN_PATCH} bytes a patch", file=sys.stderr)
     network.config = dataclasses.replace(CONFIG, patching=patching)
-
-    def loss() -> Tensor:
-        ids = texts.batch(ROWS, LENGTH)
-        with torch.no_grad():
-            uncertain = entropies(network.entropy_logits(ids))
-        return loss_of(network(ids, starts_of(patching, ids, uncertain)), ids)
-
-    rest = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    steps = train(rest, loss, chosen.minutes, 2e-3, "model")
-    torch.save({"config": network.config, "weights": network.state_dict(), "steps": (entropy_steps, steps)}, "/tmp/p/blt.pt")
-    export(chosen.out, network, [one.text.encode() for one in corpus.held_out], (entropy_steps, steps))
+    return network
 
 
-def export(directory: Path, network: Blt, held_out: list[bytes], steps: tuple[int, int]) -> None:
-    """Write the model and its figures."""
-    save_transformers(directory, network.config, network.state_dict(), "bfloat16")
-    lm = BltLM(network)
+def resumed(state: Path) -> Blt:
+    """The model of an earlier run."""
+    checkpoint = open_checkpoint(state)
+    network = Blt(checkpoint.config)
+    fill(network.state_dict(), checkpoint)
+    return network
+
+
+def export(directory: Path, network: Blt, held_out: list[bytes]) -> None:
+    """Write the model in bfloat16, and its figures."""
+    save_transformers(directory, network.config, network.state_dict(), torch.bfloat16, overwrite=True)
+    lm = bytelm.load(directory, device="cpu")
     figures = {
+        "model": "blt",
         "bits_per_byte": round(lm.bits_per_byte(held_out), 4),
         "files": len(held_out),
         "bytes": sum(map(len, held_out)),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "entropy_steps": steps[0],
-        "steps": steps[1],
+        "threshold": network.config.patching.threshold,
         "torch_version": str(torch.__version__),
     }
     (directory / "eval.json").write_text(json.dumps(figures, indent=2) + "\n")

@@ -60,11 +60,13 @@ def cut(made: Blt, ids: IdArray, share: float = 0.25) -> Blt:
 
 
 def gap(values: FloatArray, share: float) -> float:
-    """A number that about this share of the values exceeds, where they are far apart: no rounding moves one across."""
-    middle = int(len(values) * (1 - share))
-    near = np.sort(values)[max(0, middle - 20) : middle + 20]
-    widest = int(np.argmax(np.diff(near)))
-    return float(near[widest : widest + 2].mean())
+    """A number that about this share of the values exceeds, none of them so near that rounding moves it across."""
+    ordered = np.sort(values)
+    wide = np.flatnonzero(np.diff(ordered) > 3e-4)
+    if not len(wide):
+        return float(ordered[-1]) + 1.0
+    place = int(wide[np.argmin(np.abs(wide - len(values) * (1 - share)))])
+    return float(ordered[place : place + 2].mean())
 
 
 def text(length: int, seed: int = 0) -> bytes:

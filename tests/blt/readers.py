@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -66,8 +66,13 @@ class Case:
     def reader(self) -> Reader:
         return Reader(self.network, self.tokenizer)
 
+    @cached_property
+    def wanted(self) -> Tensor:
+        """The logits behind each id of its own text, by one pass over all of it."""
+        return self.judged(self.ids)
+
     def judged(self, ids: IdArray) -> Tensor:
-        """The logits behind each id of a text, by one pass over all of it."""
+        """The same of any text."""
         return whole(self.network, ids, self.tokenizer)
 
 

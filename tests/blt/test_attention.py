@@ -60,7 +60,7 @@ def test_blocks_see_what_the_mask_says(
 
 
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
-@pytest.mark.parametrize("count", [1, 100, 130])
+@pytest.mark.parametrize("count", [1, 130])
 @pytest.mark.parametrize("window", [None, 7, 150])
 @pytest.mark.parametrize("packed", [False, True])
 def test_flex_attention_is_the_same(count: int, window: int | None, packed: bool) -> None:

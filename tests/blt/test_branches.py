@@ -106,6 +106,19 @@ def test_a_place_left_behind(way: str, far: int) -> None:
     judge.read([place, after, other, place], [ids_of_text(5, seed) for seed in range(4)])
 
 
+@WAYS
+def test_places_in_the_middle_of_a_pass(way: str) -> None:
+    """A pass gives the place behind each id, and all of them can be read on from."""
+    judge = judge_of(way)
+    (place,) = judge.open([ids_of_text(90)])
+    ids = ids_of_text(SLACK, seed=1)
+    ((trail, logits),) = judge.reader.verify([place], [ids])
+    assert (len(trail), len(logits)) == (SLACK, SLACK)
+    assert [one.length for one in trail] == list(range(91, 91 + SLACK))
+    judge.read(trail[::9], [ids_of_text(4, seed) for seed in range(len(trail[::9]))])
+    judge.read([place, trail[40]], [ids, ids_of_text(SLACK, seed=2)])
+
+
 def test_only_what_is_lost_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     judge = judge_of("entropy")
     lengths: list[int] = []

@@ -65,7 +65,7 @@ def test_an_interruption(
     judge = Judge(case(way, dtype=torch.float64))
     old = judge.open([ids_of_text(100), ids_of_text(30, 1)])
     old += judge.read(old, [ids_of_text(9, 2), ids_of_text(70, 3)])
-    texts = [ids_of_text(length, seed) for seed, length in enumerate((3, 80, 2, 250))]
+    texts = [ids_of_text(length, seed) for seed, length in enumerate((3, 80, 2, 220))]
     owner, name = FAULTS[fault](judge.made.network)
 
     def ask() -> None:
@@ -77,5 +77,5 @@ def test_an_interruption(
         patch.setattr(owner, name, interrupted(getattr(owner, name), calls, before, kind))
         with pytest.raises(kind):
             ask()
-    judge.read([*judge.read(old, texts), *old], [ids_of_text(20 + 9 * seed, seed) for seed in range(8)])
-    judge.open(texts)
+    after = judge.read(old, texts)
+    judge.read([*after, *old[:2]], [ids_of_text(20 + 9 * seed, seed) for seed in range(6)])

@@ -10,7 +10,7 @@ from bytelm.blt import reader as reading
 from bytelm.blt.vocabulary import BOS
 
 CLOSE = 1e-4
-PART = 75
+PART = 100
 
 
 @pytest.fixture(scope="module", params=WAYS)
@@ -30,7 +30,7 @@ def test_patches_start_and_have_bytes(made: Case) -> None:
 
 def test_byte_by_byte(made: Case) -> None:
     """Parts of the text side by side, each from its own place: windows are crossed in all of them."""
-    reader, wanted = made.reader(), made.judged(made.ids)
+    reader, wanted = made.reader(), made.wanted
     begins = range(1, len(made.ids) - PART, PART)
     opened = reader.open([made.ids[:begin] for begin in begins])
     for begin, read in zip(begins, opened, strict=True):
@@ -39,11 +39,11 @@ def test_byte_by_byte(made: Case) -> None:
     assert difference(torch.cat(found), wanted[1 : 1 + len(begins) * PART]) < CLOSE
 
 
-@pytest.mark.parametrize("most", [3, 40, 200])
+@pytest.mark.parametrize("most", [3, 200])
 def test_parts_of_any_length(made: Case, most: int) -> None:
-    reader, wanted = made.reader(), made.judged(made.ids)
+    reader, wanted = made.reader(), made.wanted
     (read,) = reader.open([made.ids[:1]])
-    rest, many = made.ids[1:], 300 if most == 3 else len(made.ids) - 1
+    rest, many = made.ids[1:], 150 if most == 3 else len(made.ids) - 1
     for part in chunks(many, most, seed=most):
         (read,) = reader.read([read.place], [rest[part]])
         assert difference(read.logits_NV, wanted[1:][part]) < CLOSE
@@ -57,7 +57,7 @@ def test_parts_of_any_length(made: Case, most: int) -> None:
 
 def test_texts_of_different_lengths_side_by_side(made: Case) -> None:
     """Parts of one text, behind each other: some are long and some short, some close many patches and some none."""
-    reader, wanted = made.reader(), made.judged(made.ids)
+    reader, wanted = made.reader(), made.wanted
     begins = [1, 2, 30, 131, 700, 1201]
     parts = [130, 1, 64, 65, 7, 190]
     opened = reader.open([made.ids[:begin] for begin in begins])
@@ -75,7 +75,7 @@ def test_whole_texts_in_batches(made: Case, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(reading, "PADDED", 300)
     lengths = [1, 90, 2, 400, 150, 33, 7]
     texts = [made.ids[:length] for length in lengths]
-    reader, wanted = made.reader(), made.judged(made.ids)
+    reader, wanted = made.reader(), made.wanted
     found = dict(reader.logits(texts))
     opened = reader.open(texts)
     for index, length in enumerate(lengths):
@@ -99,8 +99,8 @@ def test_one_text_byte_by_byte_from_its_first() -> None:
     made = case("entropy")
     reader = made.reader()
     (read,) = reader.open([made.ids[:1]])
-    (found,) = steps(reader, [read.place], [made.ids[1:]])
-    assert difference(found, made.judged(made.ids)[1:]) < CLOSE
+    (found,) = steps(reader, [read.place], [made.ids[1:500]])
+    assert difference(found, made.wanted[1:500]) < CLOSE
 
 
 def test_patches_that_go_on_for_thousands_of_bytes() -> None:

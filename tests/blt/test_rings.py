@@ -1,7 +1,8 @@
 """Circles of slots against a dictionary from positions to values."""
 
+from itertools import chain, pairwise
+
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -134,7 +135,7 @@ class Circles(RuleBasedStateMachine):
         """As `held_positions` says, and `read` gives them."""
         written = self.rows[row][layer]
         held = held_positions(np.array([self.length(row)]), self.ring.slots, self.ring.slots)[0]
-        found = self.ring.read(layer, Where([row], torch.zeros(1, 1, dtype=torch.int64)), self.ring.slots)[0, :, 0]
+        found = self.ring.read(layer, slice(row, row + 1), self.ring.slots)[0, :, 0]
         for position, value in zip(held.tolist(), found.tolist(), strict=True):
             if position in written:
                 assert value == written[position]
@@ -153,14 +154,28 @@ TestCircles = Circles.TestCase
 TestCircles.settings = settings(max_examples=30, stateful_step_count=20)
 
 
-@pytest.mark.parametrize("rows", [[0], [2], [1, 2, 3], [3, 1], [0, 2], [2, 1, 0]])
-def test_rows_are_read_in_their_order(rows: list[int]) -> None:
-    ring = Ring(1, (), 3, torch.float32, torch.device("cpu"))
+@given(st.lists(st.integers(0, 9), unique=True, min_size=1, max_size=8))
+def test_rows_that_stand_side_by_side_are_read_where_they_are(rows: list[int]) -> None:
+    """The parts of a pass, one behind the other, are its texts; none could be joined with the next one."""
+    where = Where(rows, torch.zeros(len(rows), 1, dtype=torch.int64))
+    assert where.index.tolist() == [[row] for row in rows]
+    texts, chosen = [], []
+    for part, own in where.parts():
+        assert isinstance(own, slice)
+        texts.append(list(range(part.start, part.stop)))
+        chosen.append(list(range(own.start, own.stop)))
+    assert list(chain(*texts)) == list(range(len(rows)))
+    assert list(chain(*chosen)) == rows
+    assert [len(part) for part in texts] == [len(own) for own in chosen]
+    assert all(one[-1] + 1 != other[0] for one, other in pairwise(chosen))
+
+
+def test_reading_copies_nothing() -> None:
+    ring = Ring(2, (), 3, torch.float32, torch.device("cpu"))
     ring.add_rows(4)
-    every = Where([0, 1, 2, 3], torch.arange(2).repeat(4, 1))
-    ring.write(0, every, torch.arange(8.0).view(4, 2))
-    where = Where(rows, torch.full((len(rows), 1), 2))
-    found = ring.read(0, where, 2)
-    assert found.tolist() == [[2.0 * row, 2.0 * row + 1] for row in rows]
-    shares = found.untyped_storage().data_ptr() == ring.data.untyped_storage().data_ptr()
-    assert shares == (rows in ([0], [2], [1, 2, 3])), "rows side by side are not copied"
+    for layer in range(2):
+        ring.write(layer, Where([0, 1, 2, 3], torch.arange(2).repeat(4, 1)), 10 * layer + torch.arange(8.0).view(4, 2))
+    found = ring.read(1, slice(1, 3), 2)
+    assert found.tolist() == [[12, 13], [14, 15]]
+    assert found.untyped_storage().data_ptr() == ring.data.untyped_storage().data_ptr()
+    assert ring.read(1, torch.tensor([3, 1]), 1).tolist() == [[16], [12]]

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import BltConfig as TheirConfig
 from transformers import BltForCausalLM
+from transformers.models.blt.modeling_blt import BltRMSNorm
 
 from bytelm.blt.config import BltConfig, HashConfig, StackConfig
 from bytelm.blt.model import Blt
@@ -66,6 +67,25 @@ def twins(config: BltConfig, seed: int) -> tuple[Blt, BltForCausalLM]:
     ours = Blt(config).eval()
     ours.load_state_dict({name.removeprefix("model."): value for name, value in theirs.state_dict().items()})
     return ours, theirs
+
+
+def exact_twins(config: BltConfig, seed: int) -> tuple[Blt, BltForCausalLM]:
+    """The same in float64, for which their norms, that always compute in float32, are those of torch.
+
+    Some random networks blow up what float32 rounds off; so in float32 one cannot tell a small mistake from none.
+    """
+    ours, theirs = twins(config, seed)
+    for part in list(theirs.modules()):
+        for name, norm in part.named_children():
+            if isinstance(norm, BltRMSNorm):
+                setattr(part, name, _norm(norm))
+    return ours.double(), theirs.double()
+
+
+def _norm(norm: BltRMSNorm) -> nn.RMSNorm:
+    found = nn.RMSNorm(len(norm.weight), norm.variance_epsilon)
+    found.weight = norm.weight
+    return found
 
 
 def described(config: BltConfig) -> TheirConfig:

@@ -122,6 +122,7 @@ class FakeLoading(ModuleType):
         dtype: str | None = None,
         device: str | None = None,
         compile: bool = False,
+        speculate: int | None = None,
     ) -> FakeModel:
         self.calls.append(
             {
@@ -135,6 +136,7 @@ class FakeLoading(ModuleType):
                 "dtype": dtype,
                 "device": device,
                 "compile": compile,
+                "speculate": speculate,
             }
         )
         if self.error:

@@ -182,6 +182,18 @@ def test_standard_input(capsysbinary: Capture, type_in: Callable[[bytes], None],
     )
 
 
+def test_a_pipe(capsysbinary: Capture, directory: Path) -> None:
+    """As the shell names the output of another program."""
+    end, other = os.pipe()
+    os.write(other, CODE)
+    os.close(other)
+    try:
+        found = as_json(capsysbinary, f"/dev/fd/{end}", "--model", directory)
+    finally:
+        os.close(end)
+    assert found["total"]["bytes"] == SIZE
+
+
 @pytest.mark.parametrize(
     ("options", "patching"),
     [

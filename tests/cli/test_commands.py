@@ -105,7 +105,7 @@ def test_options_reach_the_loader(loading: FakeLoading, capsysbinary: Capture) -
     output(capsysbinary, "next", "x", *options.split())
     output(capsysbinary, "next", "x", "--method", "beam", "--width", "3", "--prune", "0.2")
     plain: dict[str, object] = dict.fromkeys(
-        ("path", "segmentation", "tolerance", "width", "prune", "begin", "dtype", "device")
+        ("path", "segmentation", "tolerance", "width", "prune", "begin", "dtype", "device", "speculate")
     )
     plain["compile"] = False
     named = {"segmentation": "all", "tolerance": 0.1, "begin": [0, 5], "dtype": "float32", "device": "cpu"}

@@ -9,7 +9,7 @@ import pytest
 from bytelm.cli.main import build_parser, main
 
 NETWORK = "--begin --device --dtype --model"
-MODEL = f"{NETWORK} --compile --method --prune --segmentation --tolerance --width"
+MODEL = f"{NETWORK} --compile --method --prune --segmentation --speculate --tolerance --width"
 ENSEMBLE = "--how --weight --switch --strength"
 CONSTRAINT = "--regex --choice --json-schema --grammar"
 SAMPLING = "--max-bytes --seed --stop --temperature --top-k --top-p --min-p"
@@ -47,6 +47,7 @@ SAMPLING_DEFAULTS: dict[str, object] = {
     "stop": [],
     "seed": 0,
 }
+PATCHING_DEFAULTS: dict[str, object] = dict.fromkeys(("patching", "rise", "longest", "newlines"))
 DEFAULTS: dict[str, dict[str, object]] = {
     "infill": SAMPLING_DEFAULTS
     | {
@@ -107,7 +108,43 @@ DEFAULTS: dict[str, dict[str, object]] = {
         "json": False,
         "progress": False,
     },
+    "blt patches": PATCHING_DEFAULTS
+    | {
+        "files": ["-"],
+        "limit": None,
+        "begin": None,
+        "bytes": None,
+        "whole": False,
+        "plot": None,
+        "threshold": None,
+        "size": None,
+        "json": False,
+        "progress": False,
+    },
+    "blt calibrate": PATCHING_DEFAULTS
+    | {
+        "files": ["-"],
+        "mean_patch": 5.0,
+        "write": False,
+        "bytes": 1 << 18,
+        "seed": 0,
+        "json": False,
+        "progress": False,
+    },
+    "blt demo": {"max_bytes": 160, "temperature": 0.0, "seed": 0, "json": False},
+    "blt convert": {
+        "source": "a",
+        "target": "b",
+        "to": "transformers",
+        "dtype": None,
+        "entropy": None,
+        "overwrite": False,
+        "progress": False,
+    },
 }
+NEEDED = {"blt calibrate": ["--mean-patch", "5"], "blt convert": ["a", "b"]}
+"""What commands cannot be without."""
+
 MODEL_DEFAULTS: dict[str, object] = {
     "model": None,
     "segmentation": None,
@@ -119,6 +156,7 @@ MODEL_DEFAULTS: dict[str, object] = {
     "device": None,
     "begin": None,
     "compile": False,
+    "speculate": None,
     "how": None,
     "weight": None,
     "switch": None,
@@ -127,9 +165,22 @@ MODEL_DEFAULTS: dict[str, object] = {
 
 
 def subparsers() -> dict[str, argparse.ArgumentParser]:
-    actions = build_parser()._actions
-    found = next(action for action in actions if isinstance(action, argparse._SubParsersAction))
-    return dict(found.choices)
+    """The parser of each command; those within a group by both names."""
+    found = commands_of(build_parser())
+    return {
+        f"{name} {inner}".rstrip(): own
+        for name, parser in found.items()
+        for inner, own in (commands_of(parser) or {"": parser}).items()
+    }
+
+
+def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    return {
+        name: own
+        for action in parser._actions
+        if isinstance(action, argparse._SubParsersAction)
+        for name, own in action.choices.items()
+    }
 
 
 def test_the_commands() -> None:
@@ -145,7 +196,7 @@ def test_the_options_of_a_command(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_defaults_of_a_command(name: str) -> None:
-    found = vars(build_parser().parse_args([name]))
+    found = vars(build_parser().parse_args([*name.split(), *NEEDED.get(name, [])]))
     options = {option.removeprefix("--") for option in COMMANDS[name].split()}
     expected = {key: value for key, value in MODEL_DEFAULTS.items() if key in options} | DEFAULTS[name]
     assert {key: found[key] for key in expected} == expected
@@ -154,7 +205,7 @@ def test_the_defaults_of_a_command(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_has_an_example_and_text_for_every_option(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([name, "--help"]) == 0
+    assert main([*name.split(), "--help"]) == 0
     assert f"example:\n  bytelm {name}" in capsys.readouterr().out
     assert all(action.help for action in subparsers()[name]._actions)
 
@@ -163,13 +214,23 @@ def test_help_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
     assert "example:\n  bytelm next" in text
-    assert all(f"\n    {name} " in text for name in COMMANDS)
+    assert all(f"\n    {name.split()[0]} " in text for name in COMMANDS)
 
 
-def test_help_does_not_wait_for_torch() -> None:
+def test_help_of_a_group(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["blt", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "example:\n  bytelm blt demo" in text
+    assert all(f"\n    {name.split()[1]}" in text for name in COMMANDS if name.startswith("blt "))
+    assert main(["blt"]) == 2
+    assert "arguments are required: COMMAND; see 'bytelm blt --help'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("argv", [["score"], ["blt"], ["blt", "patches"]])
+def test_help_does_not_wait_for_torch(argv: list[str]) -> None:
     program = (
-        "import sys; from bytelm.cli.main import main; main(['score', '--help']); "
+        f"import sys; from bytelm.cli.main import main; main({[*argv, '--help']!r}); "
         "sys.exit(bool({'torch', 'transformers', 'tokenizers', 'pyarrow', 'ray'} & set(sys.modules)))"
     )
-    argv = [sys.executable, "-c", f"import sys; sys.path[:0] = {[p for p in sys.path if p]!r}; {program}"]
-    assert subprocess.run(argv, capture_output=True, check=False).returncode == 0
+    command = [sys.executable, "-c", f"import sys; sys.path[:0] = {[p for p in sys.path if p]!r}; {program}"]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0

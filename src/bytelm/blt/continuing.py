@@ -14,7 +14,7 @@ from bytelm.blt import hashing
 from bytelm.blt.entropy import entropies
 from bytelm.blt.memory import Memory
 from bytelm.blt.model import Blt
-from bytelm.blt.passing import BytePass, Continuing, ids_before, padded
+from bytelm.blt.passing import BytePass, Continuing, ids_before, padded, parts_read
 from bytelm.blt.rows import Place
 from bytelm.blt.vocabulary import OFFSET, IdArray
 
@@ -131,7 +131,8 @@ class Continuation:
         vectors_RPX[inside] = vectors_PX
         x = own.token_embedding_projection(vectors_RPX)
         rotate = own.rotary.at(where.positions, int(numbers.max()) + 1, x)
-        outputs = own.run(x, rotate, Continuing(memory, memory.global_transformer, rows, numbers, where))
+        parts = parts_read(memory.global_transformer, where, memory.written_patches(rows), numbers)
+        outputs = own.run(x, rotate, Continuing(memory.global_transformer, where, parts))
         for layer, (keys, values) in enumerate(self._network.local_decoder.patch_keys(outputs)):
             memory.patch_keys.write(layer, where, keys)
             memory.patch_values.write(layer, where, values)

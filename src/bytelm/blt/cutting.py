@@ -55,11 +55,12 @@ def repatched(model: BltLM, patching: Patching) -> BltLM:
     """The same network, whose weights it shares, with patches that start elsewhere.
 
     Raises:
-        ValueError: the patching needs an entropy model, and the network has none; or it needs a tokenizer.
+        ValueError: the patching needs an entropy model, and the network has none; or it needs a tokenizer, and
+            the model has none.
     """
     network = copy.copy(model.network)
     network.config = replace(network.config, patching=patching)
-    return BltLM(network)
+    return BltLM(network, model.reader.tokenizer, model.speculate)
 
 
 def cut(model: BltLM, text: bytes, progress: Progress | None = None) -> Cut:

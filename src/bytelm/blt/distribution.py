@@ -7,6 +7,9 @@ from torch import Tensor
 from bytelm.blt import vocabulary
 from bytelm.protocol import FloatArray
 
+_BLOCK = 4096
+"""How many distributions are in memory at a time."""
+
 
 def byte_logprobs(logits: Tensor) -> FloatArray:
     """The distributions over bytes and end of text that logits give: float64 ``(…, 257)``, nats.
@@ -23,5 +26,8 @@ def byte_logprobs(logits: Tensor) -> FloatArray:
 def scores(logits: Tensor, text: bytes) -> FloatArray:
     """The log-probability of each byte of a text, float64 ``(len,)``, nats; ``logits[i]`` predicts byte ``i``."""
     chosen = np.frombuffer(text, dtype=np.uint8).astype(np.int64)
-    found: FloatArray = byte_logprobs(logits)[np.arange(len(chosen)), chosen]
+    found = np.empty(len(chosen))
+    for begin in range(0, len(chosen), _BLOCK):
+        rows = byte_logprobs(logits[begin : begin + _BLOCK])
+        found[begin : begin + _BLOCK] = rows[np.arange(len(rows)), chosen[begin : begin + _BLOCK]]
     return found

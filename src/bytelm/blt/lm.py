@@ -33,8 +33,8 @@ from bytelm.tokens.tokenizer import Tokenizer
 SHOWN = 200
 """How many of the last bytes are shown with a state."""
 
-_WHOLE = 2**15
-"""Longer texts are read in parts, so that memory holds what one of them takes."""
+_WHOLE = 2**17
+"""Of longer texts the rest is read in small parts, so that memory holds what one of them takes."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -125,9 +125,13 @@ class Memory:
         for row, end in zip(rows, ends, strict=True):
             self._note(row, row.written, max(row.written_patches, int(end)))
 
-    def written(self, rows: Sequence[Row], patches: bool = False) -> IdArray:
-        """How many positions, or patches, were ever written to each row, int64 ``(rows,)``."""
-        return np.array([row.written_patches if patches else row.written for row in rows])
+    def written(self, rows: Sequence[Row]) -> IdArray:
+        """How many positions were ever written to each row, int64 ``(rows,)``."""
+        return np.array([row.written for row in rows])
+
+    def written_patches(self, rows: Sequence[Row]) -> IdArray:
+        """How many patches were ever written to each row, int64 ``(rows,)``."""
+        return np.array([row.written_patches for row in rows])
 
     def where(self, rows: Sequence[Row], positions: IdArray) -> Where:
         """The positions of a pass, on the device of the circles."""

@@ -40,48 +40,47 @@ class Continuing:
     """Attention to what is remembered of a stack, which the pass adds to.
 
     Args:
-        memory: what is remembered.
-        stack: of which stack.
-        rows: of which texts.
-        numbers: the positions that are written, int64 ``(R, N)``; of patches for the global transformer.
-        where: the same on the device.
-        first: the first position that each one sees, int64 ``(R, N)``; ``None`` where it is the first of all.
+        stack: what is remembered.
+        where: what the pass writes.
+        parts: what it reads.
     """
 
-    def __init__(
-        self,
-        memory: Memory,
-        stack: StackMemory,
-        rows: Sequence[Row],
-        numbers: IdArray,
-        where: Where,
-        first: IdArray | None = None,
-    ) -> None:
+    def __init__(self, stack: StackMemory, where: Where, parts: Sequence[Part]) -> None:
         self._stack = stack
         self._where = where
-        self._device = where.positions.device
-        written = memory.written(rows, patches=stack is memory.global_transformer)
-        self._parts = [self._part(part, chosen, numbers, written, first) for part, chosen in where.parts()]
+        self._parts = parts
 
     def __call__(self, layer: int, query_RNHD: Tensor, key_RNKD: Tensor, value_RNKD: Tensor) -> Tensor:
         keys, values = self._stack.rings
         keys.write(layer, self._where, key_RNKD)
         values.write(layer, self._where, value_RNKD)
         found = [
-            scaled(query_RNHD[part], keys.read(layer, chosen, used), values.read(layer, chosen, used), mask)
-            for part, chosen, used, mask in self._parts
+            scaled(query_RNHD[texts], keys.read(layer, rows, used), values.read(layer, rows, used), mask)
+            for texts, rows, used, mask in self._parts
         ]
         return found[0] if len(found) == 1 else torch.cat(found)
 
-    def _part(
-        self, part: slice, chosen: slice | Tensor, numbers: IdArray, written: IdArray, first: IdArray | None
-    ) -> Part:
-        """What some of the texts read."""
-        slots = self._stack.keys.slots
-        used = min(slots, int(numbers[part].max()) + 1)
-        held = held_positions(written[part], slots, used)
-        seen = sight(held, numbers[part], self._stack.window, None if first is None else first[part])
-        return Part(part, chosen, used, None if seen is None else torch.from_numpy(seen).to(self._device))
+
+def parts_read(
+    stack: StackMemory, where: Where, written: IdArray, numbers: IdArray, first: IdArray | None = None
+) -> list[Part]:
+    """What a pass reads of a stack.
+
+    Args:
+        stack: what is remembered.
+        where: the rows and the positions that are written; patches for the global transformer.
+        written: how many positions were ever written to each row, those of the pass included, int64 ``(R,)``.
+        numbers: the positions again, int64 ``(R, N)``.
+        first: the first position that each one sees, int64 ``(R, N)``; ``None`` where it is the first of all.
+    """
+    slots, found = stack.keys.slots, []
+    for texts, rows in where.parts():
+        used = min(slots, int(numbers[texts].max()) + 1)
+        held = held_positions(written[texts], slots, used)
+        seen = sight(held, numbers[texts], stack.window, None if first is None else first[texts])
+        mask = None if seen is None else torch.from_numpy(seen).to(where.positions.device)
+        found.append(Part(texts, rows, used, mask))
+    return found
 
 
 class BytePass:
@@ -108,6 +107,7 @@ class BytePass:
         self.ids = torch.from_numpy(ids).to(device)
         self._before = torch.from_numpy(before).to(device)
         self._reach = int(self.positions.max()) + 1
+        self._parts: dict[tuple[int, int | None, bool], list[Part]] = {}
 
     def entropy_logits(self, first: IdArray | None) -> Tensor:
         """The logits of the entropy model, ``(R, N, size)``; each position sees back to ``first``."""
@@ -146,7 +146,11 @@ class BytePass:
         return [PatchKeys(*pair) for pair in zip(keys, values, strict=True)]
 
     def _attend(self, stack: StackMemory, first: IdArray | None = None) -> Continuing:
-        return Continuing(self._memory, stack, self._rows, self.positions, self.where, first)
+        """Attention to what is remembered of a stack; stacks of one window read the same positions."""
+        kind = (stack.keys.slots, stack.window, first is None)
+        if kind not in self._parts:
+            self._parts[kind] = parts_read(stack, self.where, self._memory.written(self._rows), self.positions, first)
+        return Continuing(stack, self.where, self._parts[kind])
 
 
 def padded(texts: Sequence[IdArray]) -> IdArray:

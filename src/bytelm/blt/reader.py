@@ -42,11 +42,14 @@ class Reader:
     Args:
         network: in evaluation mode.
         tokenizer: for patching by ``"tokenizer"``.
+
+    Attributes:
+        network, tokenizer: as given.
     """
 
     def __init__(self, network: Blt, tokenizer: Tokenizer | None = None) -> None:
         self.network = network
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._memory = Memory(network)
         self._begin = begin(network.config.patching, tokenizer, documents=False)
 

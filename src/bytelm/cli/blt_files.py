@@ -95,7 +95,10 @@ def _files(directory: Path) -> Iterator[Path]:
 def _source(name: str) -> Source:
     try:
         with Path(name).open("rb") as file:
-            return Source(name, file.seek(0, 2))
+            if file.seekable():
+                return Source(name, file.seek(0, 2))
+            data = file.read()
+            return Source(name, len(data), data)
     except OSError as error:
         raise _unreadable(name, error) from error
 
