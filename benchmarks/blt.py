@@ -27,7 +27,7 @@ from bytelm.blt.config import BltConfig, HashConfig, StackConfig
 from bytelm.blt.lm import BltLM
 from bytelm.blt.model import Blt
 from bytelm.blt.patching.calibrating import calibrate
-from bytelm.blt.weights.writing import save_transformers
+from bytelm.blt.weights.writing import save_directory
 from bytelm.decoding.sampling import Sampling
 from measuring.options import add_places, parse
 from measuring.rounds import Json, Say, by_turns, ratios, summary
@@ -63,7 +63,8 @@ NOTES = [
     "byte: seconds for one more byte, given; the prompt was read before the clock. Each repeat has another prompt.",
     "transformers: one forward pass of BltForCausalLM(use_cache=False) over all bytes so far, which is what it takes "
     "there to make one more. deviation: the largest difference of a logit of the two behind the last byte.",
-    "streams: bytes of all streams together in a second, greedy, from prompts of different lengths.",
+    "streams: bytes of all streams together in a second, greedy, behind prompts of different lengths that were read "
+    "before the clock.",
     "drafts: bytes a second of one stream; kept: how many of the drafted bytes were right. The bytes made are the same "
     "with and without drafts (compared in the run).",
 ]
@@ -125,7 +126,7 @@ def random_model(options: argparse.Namespace, scratch: Path) -> Path:
     network = Blt(SHAPES[options.shape]).initialize()
     ids = vocabulary.document(np.random.default_rng(2).integers(0, 256, 4000).astype(np.uint8).tobytes())
     patching = calibrate(network.config.patching, [(ids, BltLM(network).reader.entropies(ids))], MEAN_PATCH)
-    save_transformers(scratch / "random", dataclasses.replace(network.config, patching=patching), network.state_dict())
+    save_directory(scratch / "random", dataclasses.replace(network.config, patching=patching), network.state_dict())
     return scratch / "random"
 
 
@@ -211,21 +212,26 @@ def streams(
     """Bytes a second of several streams at once."""
     lm = load()
     prompts = [texts(int(length)) for length in np.linspace(100, 400, max(STREAMS))]
-    systems = {str(count): partial(_streamed, lm, prompts[:: len(prompts) // count][:count]) for count in STREAMS}
-    for system in systems.values():
-        system(2)
-    found = by_turns(systems, [[size]] * repeats, lambda text: say(f"streams, {text}"), settle)
-    rates = {
-        name: [made / seconds for (made,), seconds in zip(one.outputs, one.seconds, strict=True)]
-        for name, one in found.items()
-    }
-    return {name: {"rate": summary(one), "ratio": ratios(one, rates["1"])} for name, one in rates.items()}
+    rates: dict[int, list[float]] = {count: [] for count in STREAMS}
+    _streamed(lm, prompts, 2, settle)
+    for repeat in range(repeats):
+        for count in STREAMS:
+            say(f"streams, round {repeat + 1} of {repeats}, {count}")
+            rates[count].append(_streamed(lm, prompts[:: len(prompts) // count][:count], size, settle))
+    return {str(n): {"rate": summary(found), "ratio": ratios(found, rates[1])} for n, found in rates.items()}
 
 
-def _streamed(lm: BltLM, prompts: list[bytes], size: int) -> int:
-    """How many bytes were made behind some prompts, greedy."""
+def _streamed(lm: BltLM, prompts: list[bytes], size: int, settle: Callable[[], None]) -> float:
+    """Bytes a second behind prompts that were read, greedy, all streams together."""
     rngs = [np.random.default_rng(0)] * len(prompts)
-    return sum(len(list(symbols)) for symbols in lm.symbols(prompts, Sampling(), rngs, size))
+    made = lm.symbols(prompts, Sampling(), rngs, size + 1)
+    for symbols in made:
+        next(symbols)
+    settle()
+    begun = time.perf_counter()
+    count = sum(len(list(symbols)) for symbols in made)
+    settle()
+    return count / (time.perf_counter() - begun)
 
 
 def drafts(

@@ -34,7 +34,7 @@ from bytelm.blt.patching.calibrating import calibrate
 from bytelm.blt.patching.options import Patching
 from bytelm.blt.patching.whole import patch_starts
 from bytelm.blt.weights.reading import fill, open_checkpoint
-from bytelm.blt.weights.writing import save_transformers
+from bytelm.blt.weights.writing import save_directory
 
 CONFIG = BltConfig(
     encoder=StackConfig(1, 96, 4, 4, 256, window=128),
@@ -131,13 +131,11 @@ def main() -> None:
         with torch.no_grad():
             uncertain = entropies(network.entropy_logits(ids))
         starts = starts_of(network.config.patching, ids, uncertain)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = network(ids, starts)
-        return loss_of(logits.float(), ids)
+        return loss_of(network(ids, starts), ids)
 
     rest = [parameter for parameter in network.parameters() if parameter.requires_grad]
     train(rest, loss, chosen.minutes, chosen.rate, "model")
-    save_transformers(chosen.state, network.config, network.state_dict(), overwrite=True)
+    save_directory(chosen.state, network.config, network.state_dict(), overwrite=True)
     export(chosen.out, network, [one.text.encode() for one in corpus.held_out])
 
 
@@ -170,7 +168,7 @@ def resumed(state: Path) -> Blt:
 
 def export(directory: Path, network: Blt, held_out: list[bytes]) -> None:
     """Write the model in bfloat16, and its figures."""
-    save_transformers(directory, network.config, network.state_dict(), torch.bfloat16, overwrite=True)
+    save_directory(directory, network.config, network.state_dict(), torch.bfloat16, overwrite=True)
     lm = bytelm.load(directory, device="cpu")
     figures = {
         "model": "blt",

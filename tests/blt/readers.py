@@ -35,7 +35,7 @@ WAYS: dict[str, tuple[Patching, dict[str, Any]]] = {
     "both": (Patching("both"), {"encoder_cross_attention": "last"}),
     "space": (Patching("space"), {"decoder_cross_attends_everywhere": False, "entropy": None}),
     "static": (Patching("static", size=5), {"doubled_residual": True}),
-    "byte": (Patching("byte"), {"keys_per_patch": 1}),
+    "byte": (Patching("byte"), {"keys_per_patch": 1, "encoder": replace(TINY.encoder, window=1)}),
     "tokenizer": (Patching("tokenizer"), {"entropy": None}),
     "longest": (Patching("entropy", longest=6), {"keys_per_patch": 3}),
     "newlines": (Patching("entropy", resets_at_newlines=True), {}),
@@ -47,10 +47,6 @@ WAYS: dict[str, tuple[Patching, dict[str, Any]]] = {
     ),
     "long patches": (Patching("static", size=500), {}),
     "a patch without an end": (Patching("entropy", threshold=99.0), {}),
-    "windows of one byte": (
-        Patching("space"),
-        {"encoder": replace(TINY.encoder, window=1), "decoder": replace(TINY.decoder, window=1)},
-    ),
 }
 """How texts are cut, and other parts of the network."""
 

@@ -11,14 +11,14 @@ import bytelm
 from blt.networks import cut, ids_of_text, network, text
 from bytelm.blt.lm import BltLM
 from bytelm.blt.patching.options import Patching
-from bytelm.blt.weights.writing import save_transformers
+from bytelm.blt.weights.writing import save_directory
 
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = cut(network(), ids_of_text(400))
     place = tmp_path_factory.mktemp("models") / "tiny"
-    save_transformers(place, made.config, made.state_dict())
+    save_directory(place, made.config, made.state_dict())
     return place
 
 
@@ -69,6 +69,6 @@ def test_an_ensemble_with_a_token_model(directory: Path) -> None:
 
 def test_patching_that_needs_no_entropy_model(tmp_path: Path) -> None:
     made = network(Patching(mode="space"), entropy=None)
-    save_transformers(tmp_path / "spaces", replace(made.config), made.state_dict())
+    save_directory(tmp_path / "spaces", replace(made.config), made.state_dict())
     lm = bytelm.load(tmp_path / "spaces")
     assert lm.patches(b"a few words") == [b"a ", b"few ", b"words"]

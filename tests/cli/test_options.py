@@ -135,7 +135,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
     "blt convert": {
         "source": "a",
         "target": "b",
-        "to": "transformers",
+        "to": "bytelm",
         "dtype": None,
         "entropy": None,
         "overwrite": False,

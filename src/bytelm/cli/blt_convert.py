@@ -10,14 +10,15 @@ from bytelm.cli.progress import ProgressLine
 NAME = "convert"
 SUMMARY = "write the weights of a Byte Latent Transformer in another form"
 EXAMPLE = """\
-Forms: transformers (bytelm's own as well), meta (params.json, consolidated.pth), and meta-hub (config.json,
-model.safetensors, train_args.json). A few hundred megabytes of memory are enough for any model.
+Forms: bytelm, which is that of transformers but for models that transformers cannot compute; transformers, which
+refuses these; meta (params.json, consolidated.pth); and meta-hub (config.json, model.safetensors, train_args.json).
+A few hundred megabytes of memory are enough for any model.
 
 example:
   bytelm blt convert facebook/blt-1b blt-1b --to transformers --dtype bfloat16
 """
 
-FORMS = ("transformers", "meta", "meta-hub")
+FORMS = ("bytelm", "transformers", "meta", "meta-hub")
 DTYPES = ("float32", "bfloat16", "float16")
 
 
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own options."""
     parser.add_argument("source", metavar="MODEL", help="model directory in any form, or hub id")
     parser.add_argument("target", metavar="DIRECTORY", help="where to write; not there yet, or empty")
-    parser.add_argument("--to", choices=FORMS, default="transformers", help="the form to write (default: transformers)")
+    parser.add_argument("--to", choices=FORMS, default="bytelm", help="the form to write (default: bytelm)")
     parser.add_argument("--dtype", choices=DTYPES, help="what the numbers become (default: as they are)")
     parser.add_argument(
         "--entropy", metavar="MODEL", help="directory or hub id of Meta's entropy model, where the model has none"

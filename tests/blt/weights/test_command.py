@@ -7,7 +7,7 @@ import pytest
 
 from blt.weights.tiny import check_equal, drawn_tensors, released
 from bytelm.blt.weights.reading import open_checkpoint
-from bytelm.blt.weights.writing import save_transformers
+from bytelm.blt.weights.writing import save_directory
 from bytelm.cli import blt_convert
 
 Capture = pytest.CaptureFixture[str]
@@ -22,7 +22,7 @@ def run(*argv: str | Path) -> None:
 def test_a_model_is_converted(capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("bytelm.cli.progress.SECONDS_BETWEEN", -1.0)
     tensors = drawn_tensors(released())
-    save_transformers(tmp_path / "own", released(), tensors)
+    save_directory(tmp_path / "own", released(), tensors)
     run(tmp_path / "own", tmp_path / "meta", "--to", "meta", "--progress")
     out, err = capsys.readouterr()
     size = sum(file.stat().st_size for file in (tmp_path / "meta").rglob("*.*"))
@@ -37,7 +37,7 @@ def test_a_model_is_converted(capsys: Capture, monkeypatch: pytest.MonkeyPatch, 
 def test_mistakes(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no such model directory: /not/here"):
         run("/not/here", tmp_path / "there")
-    save_transformers(tmp_path / "own", released(), drawn_tensors(released()))
+    save_directory(tmp_path / "own", released(), drawn_tensors(released()))
     taken = tmp_path / "taken"
     taken.mkdir()
     (taken / "file").write_bytes(b"x")
@@ -46,6 +46,6 @@ def test_mistakes(tmp_path: Path) -> None:
 
 
 def test_its_choices_are_those_of_the_library() -> None:
-    from bytelm.blt.weights.forms import FORMS
+    from bytelm.blt.weights.converting import TARGETS
 
-    assert blt_convert.FORMS == FORMS
+    assert blt_convert.FORMS == TARGETS

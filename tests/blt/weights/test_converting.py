@@ -16,7 +16,7 @@ from bytelm.blt.patching.options import Patching
 from bytelm.blt.weights.converting import convert
 from bytelm.blt.weights.forms import FORMS
 from bytelm.blt.weights.reading import open_checkpoint
-from bytelm.blt.weights.writing import save_transformers
+from bytelm.blt.weights.writing import save_directory
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -24,7 +24,7 @@ def test_nothing_is_lost_on_the_way(seed: int, tmp_path: Path) -> None:
     drawn = for_meta(for_transformers(drawn_config(seed)))
     config = replace(drawn, encoder=replace(drawn.encoder, layers=1), encoder_cross_attention="last")
     tensors = drawn_tensors(config)
-    save_transformers(tmp_path / "0", config, tensors)
+    save_directory(tmp_path / "0", config, tensors)
     own, meta, hub = FORMS
     way = [own, meta, meta, hub, hub, own, hub, meta, own]
     for number, form in enumerate(way):
@@ -36,7 +36,7 @@ def test_nothing_is_lost_on_the_way(seed: int, tmp_path: Path) -> None:
 
 def test_an_entropy_model_of_its_own_goes_along(tmp_path: Path) -> None:
     tensors = drawn_tensors(released())
-    save_transformers(tmp_path / "own", released(), tensors)
+    save_directory(tmp_path / "own", released(), tensors)
     convert(tmp_path / "own", tmp_path / "hub", "meta-hub")
     (tmp_path / "hub" / "entropy_model").rename(tmp_path / "entropy")
     written = convert(tmp_path / "hub", tmp_path / "again", "transformers", torch.float64, tmp_path / "entropy")
@@ -53,7 +53,7 @@ def test_transformers_gets_nothing_that_it_computes_otherwise(tmp_path: Path) ->
         hashes=HashConfig(()),
         encoder_cross_attention="refined",
     )
-    save_transformers(tmp_path / "own", config, drawn_tensors(config))
+    save_directory(tmp_path / "own", config, drawn_tensors(config))
     with pytest.raises(ValueError, match=r"transformers cannot compute .*own: ") as caught:
         convert(tmp_path / "own", tmp_path / "there", "transformers")
     for option in (
@@ -61,7 +61,9 @@ def test_transformers_gets_nothing_that_it_computes_otherwise(tmp_path: Path) ->
         *("doubled_residual False", "decoder.window 512", "global_transformer.window 3", "hashes"),
     ):
         assert option in str(caught.value)
-    save_transformers(tmp_path / "long", replace(released(), patching=Patching(longest=4)), drawn_tensors(released()))
+    written = convert(tmp_path / "own", tmp_path / "again", "bytelm")
+    assert (written.config, written.form) == (config, "transformers")
+    save_directory(tmp_path / "long", replace(released(), patching=Patching(longest=4)), drawn_tensors(released()))
     with pytest.raises(ValueError, match=r"patching.longest 4: transformers does not know whether the last patch is"):
         convert(tmp_path / "long", tmp_path / "there", "transformers")
     assert not (tmp_path / "there").exists()
@@ -69,8 +71,8 @@ def test_transformers_gets_nothing_that_it_computes_otherwise(tmp_path: Path) ->
 
 def test_mistakes(tmp_path: Path) -> None:
     source = tmp_path / "models" / "own"
-    save_transformers(source, released(), drawn_tensors(released()))
-    with pytest.raises(ValueError, match="unknown form 'onnx'; choose one of transformers, meta, meta-hub"):
+    save_directory(source, released(), drawn_tensors(released()))
+    with pytest.raises(ValueError, match="unknown form 'onnx'; choose one of bytelm, transformers, meta, meta-hub"):
         convert(source, tmp_path / "there", "onnx")  # type: ignore[arg-type]
     for target in (source, source.parent):
         with pytest.raises(ValueError, match=r"own would be lost when .* is written; name another directory"):
@@ -85,7 +87,7 @@ def test_mistakes(tmp_path: Path) -> None:
 def test_memory_is_that_of_blocks(tmp_path: Path) -> None:
     """Of a model of 160 MB, nearly all of it in one parameter, neither is ever in memory."""
     config = replace(released(), hashes=HashConfig((3, 4), 2_400_000))
-    save_transformers(tmp_path / "own", config, drawn_tensors(config))
+    save_directory(tmp_path / "own", config, drawn_tensors(config))
     size = (tmp_path / "own" / "model.safetensors").stat().st_size
     assert size > 150e6
     assert grown("hold", tmp_path / "own") > size

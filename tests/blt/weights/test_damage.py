@@ -15,7 +15,7 @@ from blt.weights.meta_files import write_meta
 from blt.weights.tiny import Tensors, drawn_tensors, released
 from bytelm.blt.model import Blt
 from bytelm.blt.weights.reading import fill, open_checkpoint
-from bytelm.blt.weights.writing import save_transformers
+from bytelm.blt.weights.writing import save_directory
 
 GATE = "model.local_encoder.layers.0.mlp.gate_proj.weight"
 
@@ -23,7 +23,7 @@ GATE = "model.local_encoder.layers.0.mlp.gate_proj.weight"
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
     """A model in bytelm's own form."""
-    save_transformers(tmp_path / "own", released(), drawn_tensors(released()))
+    save_directory(tmp_path / "own", released(), drawn_tensors(released()))
     return tmp_path / "own"
 
 
@@ -163,7 +163,7 @@ def test_an_entropy_model_that_is_not_needed(own: Path, meta: Path) -> None:
 
 
 def sharded(tmp_path: Path) -> tuple[Path, dict[str, str]]:
-    save_transformers(tmp_path / "shards", released(), drawn_tensors(released()), shard=4000)
+    save_directory(tmp_path / "shards", released(), drawn_tensors(released()), shard=4000)
     index = json.loads((tmp_path / "shards" / "model.safetensors.index.json").read_text())
     return tmp_path / "shards", index["weight_map"]
 

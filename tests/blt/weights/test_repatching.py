@@ -11,13 +11,13 @@ from bytelm.blt.patching.options import Patching
 from bytelm.blt.weights import repatching
 from bytelm.blt.weights.reading import open_checkpoint
 from bytelm.blt.weights.repatching import with_patching, write_patching
-from bytelm.blt.weights.writing import save_transformers
+from bytelm.blt.weights.writing import save_directory
 
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
     made = network(Patching(threshold=1.5, longest=20))
-    save_transformers(tmp_path / "model", made.config, made.state_dict())
+    save_directory(tmp_path / "model", made.config, made.state_dict())
     return tmp_path / "model"
 
 

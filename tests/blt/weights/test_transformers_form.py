@@ -16,7 +16,7 @@ from bytelm.blt.model import Blt
 from bytelm.blt.patching.options import Patching
 from bytelm.blt.weights.reading import fill, open_checkpoint
 from bytelm.blt.weights.transformers_config import config_from_transformers, config_to_transformers
-from bytelm.blt.weights.writing import save_transformers
+from bytelm.blt.weights.writing import save_directory
 
 SEEDS = range(8)
 
@@ -57,7 +57,7 @@ def test_what_transformers_saves_is_read(seed: int, tmp_path: Path) -> None:
 def test_what_is_saved_is_loaded_by_transformers(seed: int, dtype: torch.dtype, tmp_path: Path) -> None:
     config = for_transformers(drawn_config(seed))
     tensors = drawn_tensors(config, dtype, seed)
-    save_transformers(tmp_path / "ours", config, tensors)
+    save_directory(tmp_path / "ours", config, tensors)
     network = loaded_by_transformers(tmp_path / "ours")
     assert network.dtype == dtype
     check_equal(their_tensors(network), tensors)
@@ -67,7 +67,7 @@ def test_what_is_saved_is_loaded_by_transformers(seed: int, dtype: torch.dtype, 
 def test_every_model_is_saved_and_read_as_it_is(seed: int, tmp_path: Path) -> None:
     config = drawn_config(seed)
     tensors = drawn_tensors(config)
-    save_transformers(tmp_path / "ours", config, tensors)
+    save_directory(tmp_path / "ours", config, tensors)
     checkpoint = open_checkpoint(tmp_path / "ours")
     assert checkpoint.config == config
     check_equal(dict(checkpoint), tensors)
@@ -77,7 +77,7 @@ def test_a_network_is_saved_and_filled(tmp_path: Path) -> None:
     config = drawn_config(3)
     torch.manual_seed(0)
     network = Blt(config).initialize()
-    save_transformers(tmp_path / "ours", config, dict(network.named_parameters()), torch.float16)
+    save_directory(tmp_path / "ours", config, dict(network.named_parameters()), torch.float16)
     other = Blt(config).to(torch.float64)
     calls: list[tuple[int, int]] = []
     fill(dict(other.named_parameters()), open_checkpoint(tmp_path / "ours"), lambda *call: calls.append(call))
@@ -94,7 +94,7 @@ def test_shards_of_either_library_are_read_by_the_other(tmp_path: Path) -> None:
     assert len(list((tmp_path / "theirs").glob("*.safetensors"))) > 2
     checkpoint = open_checkpoint(tmp_path / "theirs")
     check_equal(dict(checkpoint), their_tensors(network))
-    save_transformers(tmp_path / "ours", config, checkpoint, shard=2000)
+    save_directory(tmp_path / "ours", config, checkpoint, shard=2000)
     assert len(list((tmp_path / "ours").glob("*.safetensors"))) > 2
     check_equal(their_tensors(loaded_by_transformers(tmp_path / "ours")), their_tensors(network))
 
@@ -149,7 +149,7 @@ def test_cross_attention_after_every_layer_begins_anew() -> None:
 )
 def test_transformers_refuses_what_it_cannot_compute(change: dict[str, Any], tmp_path: Path) -> None:
     config = replace(released(), **change)
-    save_transformers(tmp_path / "ours", config, drawn_tensors(config))
+    save_directory(tmp_path / "ours", config, drawn_tensors(config))
     with pytest.raises(ValueError, match="bytelm_blt"):
         AutoModelForCausalLM.from_pretrained(tmp_path / "ours")
 
@@ -193,7 +193,7 @@ def test_what_cannot_be_computed_is_refused(fields: dict[str, object], message: 
 
 def test_an_edited_field_counts(tmp_path: Path) -> None:
     config = replace(released(), patching=Patching("monotonic", 1.0), doubled_residual=False)
-    save_transformers(tmp_path / "ours", config, drawn_tensors(config))
+    save_directory(tmp_path / "ours", config, drawn_tensors(config))
     path = tmp_path / "ours" / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"patching_threshold": 2.0}))
     assert open_checkpoint(tmp_path / "ours").config.patching == Patching("monotonic", 2.0)

@@ -1,19 +1,25 @@
 """Weights from one form to another, without the model in memory."""
 
 from pathlib import Path
+from typing import Final, Literal
 
 import torch
 
-from bytelm.blt.weights.forms import FORMS, Form
+from bytelm.blt.weights.forms import FORMS
 from bytelm.blt.weights.obstacles import transformers_obstacles
 from bytelm.blt.weights.reading import Checkpoint, Progress, open_checkpoint
-from bytelm.blt.weights.writing import save_meta, save_transformers
+from bytelm.blt.weights.writing import save_directory, save_meta
+
+Target = Literal["bytelm", "transformers", "meta", "meta-hub"]
+"""A form to write; ``"bytelm"`` is that of transformers, also for models that transformers cannot compute."""
+
+TARGETS: Final = ("bytelm", *FORMS)
 
 
 def convert(
     source: Path,
     target: Path,
-    to: Form,
+    to: Target,
     dtype: torch.dtype | None = None,
     entropy: Path | None = None,
     *,
@@ -39,17 +45,17 @@ def convert(
         ValueError: the source is damaged, or the form cannot hold the model; the message says which option is in the
             way. Or the target is not free.
     """
-    if to not in FORMS:
-        raise ValueError(f"unknown form {to!r}; choose one of {', '.join(FORMS)}")
+    if to not in TARGETS:
+        raise ValueError(f"unknown form {to!r}; choose one of {', '.join(TARGETS)}")
     for read in (source, source if entropy is None else entropy):
         if target.resolve() in (read.resolve(), *read.resolve().parents):
             raise ValueError(f"{read} would be lost when {target} is written; name another directory to write to")
     checkpoint = open_checkpoint(source, entropy)
-    if to == "transformers":
-        obstacles = transformers_obstacles(checkpoint.config)
-        if obstacles:
-            raise ValueError(f"transformers cannot compute {source}: {'; '.join(obstacles)}")
-        save_transformers(target, checkpoint.config, checkpoint, dtype, overwrite=overwrite, progress=progress)
+    obstacles = transformers_obstacles(checkpoint.config)
+    if to == "transformers" and obstacles:
+        raise ValueError(f"transformers cannot compute {source}: {'; '.join(obstacles)}; bytelm's own form can hold it")
+    if to in ("bytelm", "transformers"):
+        save_directory(target, checkpoint.config, checkpoint, dtype, overwrite=overwrite, progress=progress)
     else:
         hub = to == "meta-hub"
         save_meta(target, checkpoint.config, checkpoint, dtype, hub=hub, overwrite=overwrite, progress=progress)

@@ -24,7 +24,7 @@ Rows = Callable[[int, int], torch.Tensor]
 """The rows of a parameter from the first number to before the last."""
 
 
-def save_transformers(
+def save_directory(
     directory: Path,
     config: BltConfig,
     tensors: Mapping[str, torch.Tensor],
