@@ -38,6 +38,7 @@ def test_stacks_that_cannot_be(change: dict[str, Any], message: str) -> None:
     [
         ({"decoder": STACK, "encoder": replace(STACK, width=32)}, "both must be of one width; got 32 and 16"),
         ({"size": 259}, "the vocabulary must have at least 260 ids, got 259"),
+        ({"keys_per_patch": 0}, "a patch needs at least 1 vector, got keys_per_patch 0"),
         ({"entropy": None}, "patching by 'entropy' needs an entropy model, and the model has none"),
         (
             {"entropy": None, "patching": Patching("both")},
@@ -48,6 +49,19 @@ def test_stacks_that_cannot_be(change: dict[str, Any], message: str) -> None:
 def test_models_that_cannot_be(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         replace(TINY, **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sizes": (3, 0)}, "n-grams must have at least 1 id, got sizes (3, 0)"),
+        ({"rows": 0}, "hashing needs at least 1 row and 1 function, got 0 and 1"),
+        ({"functions": 0}, "hashing needs at least 1 row and 1 function, got 101 and 0"),
+    ],
+)
+def test_tables_that_cannot_be(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        replace(TINY.hashes, **change)
 
 
 def test_without_an_entropy_model() -> None:

@@ -61,7 +61,7 @@ class HashConfig:
     """The tables of hashed n-grams that are added to the embedding of a byte.
 
     Attributes:
-        sizes: the lengths of the n-grams.
+        sizes: the lengths of the n-grams; none for no tables.
         rows: of each table.
         functions: how many hash functions, each with a table for every length.
     """
@@ -69,6 +69,12 @@ class HashConfig:
     sizes: tuple[int, ...] = (3, 4, 5, 6, 7, 8)
     rows: int = 500002
     functions: int = 1
+
+    def __post_init__(self) -> None:
+        if any(size < 1 for size in self.sizes):
+            raise ValueError(f"n-grams must have at least 1 id, got sizes {self.sizes}")
+        if self.rows < 1 or self.functions < 1:
+            raise ValueError(f"hashing needs at least 1 row and 1 function, got {self.rows} and {self.functions}")
 
     @property
     def tables(self) -> int:
@@ -112,6 +118,8 @@ class BltConfig:
                 f"the decoder goes on from the states of the encoder, so both must be of one width; "
                 f"got {self.encoder.width} and {self.decoder.width}"
             )
+        if self.keys_per_patch < 1:
+            raise ValueError(f"a patch needs at least 1 vector, got keys_per_patch {self.keys_per_patch}")
         if self.size < SIZE:
             raise ValueError(f"the vocabulary must have at least {SIZE} ids, got {self.size}")
         if self.patching.needs_entropies and self.entropy is None:

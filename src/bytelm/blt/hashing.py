@@ -43,7 +43,7 @@ def table_rows(ids: Tensor, config: HashConfig, before: Tensor | None = None, fi
     Returns:
         int64 ``(rows, positions, tables)``; the tables are ordered by function, then by size.
     """
-    longest = max(config.sizes)
+    longest = context(config) + 1
     if before is None:
         before = ids.new_zeros(ids.shape[0], longest - 1)
     windows = torch.cat([before, ids], dim=1).unfold(1, longest, 1)
@@ -63,20 +63,20 @@ def embed(rows: Tensor, tables: Tensor) -> Tensor:
 
 def context(config: HashConfig) -> int:
     """How many ids before a position belong to its n-grams."""
-    return max(config.sizes) - 1
+    return max(config.sizes, default=1) - 1
 
 
 @lru_cache
 def _constants(config: HashConfig, device: torch.device) -> tuple[Tensor, Tensor]:
     """The factors of the ids in a window, ``(tables, longest)``, and the first row of each table, ``(tables,)``."""
-    longest = max(config.sizes)
+    longest = context(config) + 1
     factors = [
         [0] * (longest - size) + [_signed(pow(prime, power, 2**64)) for power in range(size)]
         for prime in (PRIMES[function % len(PRIMES)] for function in range(config.functions))
         for size in config.sizes
     ]
     offsets = torch.arange(config.tables, device=device) * config.rows
-    return torch.tensor(factors, device=device), offsets
+    return torch.tensor(factors, dtype=torch.int64, device=device).view(-1, longest), offsets
 
 
 def _signed(value: int) -> int:

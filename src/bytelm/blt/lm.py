@@ -164,15 +164,15 @@ class BltLM(ByteLM[BltState]):
         given = [text_of(text) for text in texts]
         found = [np.empty(0)] * len(given)
         done, total = 0, sum(map(len, given))
-        for index, logits in self.reader.logits([vocabulary.document(text[:_WHOLE]) for text in given]):
-            found[index] = scores(logits[:-1], given[index][:_WHOLE])
-            done += len(found[index])
+        short = [index for index, text in enumerate(given) if len(text) <= _WHOLE]
+        for place, logits in self.reader.logits([vocabulary.document(given[index]) for index in short]):
+            found[short[place]] = scores(logits[:-1], given[short[place]])
+            done += len(given[short[place]])
             if progress is not None:
                 progress(done, total)
-        for index, text in enumerate(given):
-            if len(text) > _WHOLE:
-                found[index] = self._score_on(text, progress, done, total)
-                done += len(text) - _WHOLE
+        for index in sorted(set(range(len(given))) - set(short)):
+            found[index] = self._score_on(given[index], progress, done, total)
+            done += len(given[index])
         return found
 
     def _score_on(self, text: bytes, progress: Progress | None, done: int, total: int) -> FloatArray:
@@ -185,7 +185,7 @@ class BltLM(ByteLM[BltState]):
             parts.append(scores(torch.cat([logits[-1:], after.logits_NV[:-1]]), part))
             read, logits = after, after.logits_NV
             if progress is not None:
-                progress(done + begun + len(part) - _WHOLE, total)
+                progress(done + begun + len(part), total)
         return np.concatenate(parts)
 
 

@@ -132,9 +132,10 @@ class Blt(nn.Module):
 
     def embed(self, table_rows_RNX: Tensor, ids_RN: Tensor) -> Tensor:
         """The embeddings of bytes with those of the n-grams that they end, ``(R, N, W)``."""
-        grams = hashing.embed(table_rows_RNX, self.encoder_hash_tok_embedding.weight)
-        found: Tensor = self.local_encoder.embed_tokens(ids_RN) + grams
-        return found
+        found: Tensor = self.local_encoder.embed_tokens(ids_RN)
+        if not self.config.hashes.tables:
+            return found
+        return found + hashing.embed(table_rows_RNX, self.encoder_hash_tok_embedding.weight)
 
     def _pooled(self, states_RNW: list[Tensor], segments: Segments) -> Tensor:
         """The vectors of all patches, ``(R, P, k W)``, zero behind the last one of a row."""

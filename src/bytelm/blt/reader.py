@@ -138,10 +138,12 @@ class Reader:
     ) -> list[Read]:
         lengths = [len(text) for text in texts]
         rows = self._memory.claim(len(texts))
-        self._memory.write_bytes(rows, [0] * len(texts), np.array(lengths))
+        self._memory.write_bytes(rows, lengths, np.array(lengths))
         ids, device = self._batch(texts)
         starts, states = self._starts(ids, texts, rows, known)
-        closed = [int(found[1:].sum()) for found in starts]
+        closed = [int(flags[1:].sum()) for flags in starts]
+        opened = [int(np.flatnonzero(flags)[-1]) for flags in starts]
+        self._memory.write_bytes(rows, opened, np.array(lengths))
         self._memory.write_patches(rows, np.array(closed))
         keep = Opening(self._memory, rows, lengths, closed)
         logits = self.network(ids, self._padded(starts, ids.shape[1], device), None, keep)
@@ -149,9 +151,8 @@ class Reader:
         found = []
         for line, (row, text, flags) in enumerate(zip(rows, texts, starts, strict=True)):
             row.append(text, flags[1:])
-            opened = int(np.flatnonzero(flags)[-1])
             newline = 0 if newlines is None else int(newlines[line, len(text) - 1])
-            place = Place(row, len(text), closed[line], opened, states[line], newline)
+            place = Place(row, len(text), closed[line], opened[line], states[line], newline)
             found.append(Read(place, logits[line, : len(text)]))
         return found
 

@@ -49,6 +49,7 @@ class Row:
         end = self.length + len(ids)
         if end > len(self._ids):
             self._ids = _grown(self._ids, end)
+        if end + 1 > len(self._starts):
             self._starts = _grown(self._starts, end + 1)
         self._ids[self.length : end] = ids
         self._starts[0] = True
