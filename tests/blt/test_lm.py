@@ -41,20 +41,6 @@ def distributions(lm: BltLM, data: bytes) -> FloatArray:
 @pytest.mark.parametrize("mode", ["entropy", "space", "static"])
 @given(TEXTS, TEXTS)
 @settings(max_examples=20)
-def test_a_network_without_tables_of_n_grams() -> None:
-    lm = BltLM(network(Patching("space"), hashes=HashConfig(sizes=())))
-    assert lm.prefill(b"a few words").logprob == pytest.approx(lm.score(b"a few words").sum(), abs=1e-4)
-    assert lm.prefill(b"a few").advance(b" words").logprob == pytest.approx(lm.score(b"a few words").sum(), abs=1e-4)
-
-
-def test_autocast() -> None:
-    """Under it values come in a smaller type than what is remembered."""
-    lm = BltLM(network(Patching("space")))
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        state = lm.prefill(b"a few").advance(b" words")
-    assert state.logprob == pytest.approx(lm.score(b"a few words").sum(), abs=1)
-
-
 def test_it_is_what_the_network_says(mode: str, before: bytes, after: bytes) -> None:
     lm = model(mode)
     wanted = distributions(lm, before + after)
@@ -232,3 +218,9 @@ def test_training_goes_on_behind_a_reader() -> None:
     ids = torch.from_numpy(document(text(40)))[None]
     made(ids, torch.ones(1, 42, dtype=torch.bool)).sum().backward()
     assert made.lm_head.weight.grad is not None
+
+
+def test_a_network_without_tables_of_n_grams() -> None:
+    lm = BltLM(network(Patching("space"), hashes=HashConfig(sizes=())))
+    assert lm.prefill(b"a few words").logprob == pytest.approx(lm.score(b"a few words").sum(), abs=1e-4)
+    assert lm.prefill(b"a few").advance(b" words").logprob == pytest.approx(lm.score(b"a few words").sum(), abs=1e-4)

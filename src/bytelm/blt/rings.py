@@ -79,11 +79,11 @@ class Ring:
 
     def write(self, layer: int, where: Where, values: Tensor) -> None:
         """Remember ``values``, ``(texts, positions, …)``."""
-        self.data[layer].index_put_((where.index, where.slots(self.slots)), values.to(self.data.dtype))
+        self.data[layer].index_put_((where.index, where.slots(self.slots)), values)
 
     def put(self, layer: int, rows: Tensor, positions: Tensor, values: Tensor) -> None:
         """Remember ``values``, ``(many, …)``, of single positions of rows, int64 ``(many,)`` each."""
-        self.data[layer].index_put_((rows, positions % self.slots), values.to(self.data.dtype))
+        self.data[layer].index_put_((rows, positions % self.slots), values)
 
     def take(self, layer: int, rows: Tensor, positions: Tensor) -> Tensor:
         """What is remembered of single positions of rows, int64 of one shape: that shape and ``(…)``."""
