@@ -74,7 +74,7 @@ def test_it_loads(checkpoint: Path) -> None:
         ("missing", "no such model directory: missing"),
         ("./a/b", re.escape("no such model directory: ./a/b")),
         ("nobody/nothing", "nobody/nothing is neither a directory here nor a repository that could be downloaded"),
-        ("bundled:nothing", "no bundled model 'nothing'; there are bundled:code, bundled:code-sp"),
+        ("bundled:nothing", "no bundled model 'nothing'; there are bundled:code, bundled:code-sp, bundled:blt"),
     ],
 )
 @pytest.mark.parametrize("opening", [bytelm.load, bytelm.tokenizer])
@@ -103,7 +103,7 @@ def test_a_file_instead_of_a_directory(checkpoint: Path) -> None:
         ("tokenizer.json", b"{", r"tokenizer\.json is not valid JSON"),
         ("tokenizer.json", b"[]", r"tokenizer\.json holds a JSON list, expected an object"),
         ("tokenizer.json", b"{}", r"tokenizer\.json is not a tokenizer"),
-        ("config.json", b"{", "does not hold a usable causal language model: .*not a valid JSON"),
+        ("config.json", b"{", "config.json is not valid JSON: Expecting property name"),
         ("config.json", b'{"model_type": "nonsense"}', "does not hold a usable causal language model: .*`nonsense`"),
         ("model.safetensors", b"garbage" * 9, "does not hold a usable causal language model: .*header too large"),
         ("model.safetensors", None, "does not hold a usable causal language model: .*no file named model.safetensors"),

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
     from bytelm.blt.lm import BltLM
 
-BUNDLED = ("code", "code-sp")
+BUNDLED = ("code", "code-sp", "blt")
 """The models in the package, the default first; ``load("bundled:code-sp")`` names one."""
+
+TOKENIZED = BUNDLED[:2]
+"""Those of them that have a tokenizer."""
 
 SEGMENTATIONS = ("canonical", "all")
 METHODS = ("exact", "beam")

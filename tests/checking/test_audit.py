@@ -9,7 +9,7 @@ import pytest
 import bytelm
 from bytelm.checking.audit import audit, segment
 from bytelm.covers.model import TokenizedLM
-from bytelm.loading import BUNDLED
+from bytelm.loading import TOKENIZED
 
 TEXT = "x = y"
 
@@ -19,7 +19,7 @@ def loaded(name: str) -> TokenizedLM:
     return bytelm.load(f"bundled:{name}")
 
 
-@pytest.fixture(params=BUNDLED)
+@pytest.fixture(params=TOKENIZED)
 def model(request: pytest.FixtureRequest) -> TokenizedLM:
     name: str = request.param
     return loaded(name)

@@ -43,7 +43,7 @@ def test_a_tokenizer_that_is_right(capsysbinary: Capture, folder: Path, file: st
     assert lines[-1].endswith(" cuts, 1 masks: no counterexample")
 
 
-@pytest.mark.parametrize("name", [None, *(f"bundled:{name}" for name in loading.BUNDLED)])
+@pytest.mark.parametrize("name", [None, *(f"bundled:{name}" for name in loading.TOKENIZED)])
 def test_the_bundled_tokenizers(capsysbinary: Capture, name: str | None) -> None:
     assert main(["check", *([name] if name else []), "--cuts", "300", "--contexts", "2", "--seed", "5"]) == 0
     assert f"tokenizer   {name or 'bundled:code'}: " in capsysbinary.readouterr().out.decode()

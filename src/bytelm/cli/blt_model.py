@@ -9,7 +9,7 @@ from bytelm.blt.patching.options import MODES, UNCERTAIN, Patching
 if TYPE_CHECKING:
     from bytelm.blt.lm import BltLM
 
-BUNDLED = "blt"
+BUNDLED = "bundled:blt"
 """The bundled model that commands take by default."""
 
 CHOICES = tuple(mode for mode in MODES if mode != "tokenizer")
@@ -34,9 +34,7 @@ def open_blt(arguments: argparse.Namespace) -> "BltLM":
     from bytelm import loading
     from bytelm.blt.lm import BltLM
 
-    if arguments.model is None and BUNDLED not in loading.BUNDLED:
-        raise ValueError("no Byte Latent Transformer is bundled; give --model the directory of one")
-    name = arguments.model or f"bundled:{BUNDLED}"
+    name = arguments.model or BUNDLED
     model: object = loading.load(name, dtype=arguments.dtype, device=arguments.device)
     if not isinstance(model, BltLM):
         raise ValueError(f"{name} is not a Byte Latent Transformer; give --model the directory of one")
