@@ -1,6 +1,6 @@
 """What a byte costs a Byte Latent Transformer: cached, batched and drafted, beside transformers, in one run.
 
-    python benchmarks/blt.py --out benchmarks/blt.json
+    python benchmarks/blt_speed.py --out benchmarks/blt_speed.json
 
 Two models: one of random weights with the proportions of the release, only smaller, whose patches are cut at a
 threshold for 4.5 bytes on average; and the trained one in the package, as drafts of random weights mean nothing.
@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -27,10 +26,11 @@ from bytelm.blt.config import BltConfig, HashConfig, StackConfig
 from bytelm.blt.lm import BltLM
 from bytelm.blt.model import Blt
 from bytelm.blt.patching.calibrating import calibrate
+from bytelm.blt.speculation import Effort
 from bytelm.blt.weights.writing import save_directory
 from bytelm.decoding.sampling import Sampling
 from measuring.options import add_places, parse
-from measuring.rounds import Json, Say, by_turns, ratios, summary
+from measuring.rounds import Json, Say, ratios, summary
 from measuring.running import one_quiet_thread, saying
 from measuring.surroundings import load_average, surroundings
 from measuring.writing import write
@@ -65,8 +65,8 @@ NOTES = [
     "there to make one more. deviation: the largest difference of a logit of the two behind the last byte.",
     "streams: bytes of all streams together in a second, greedy, behind prompts of different lengths that were read "
     "before the clock.",
-    "drafts: bytes a second of one stream; kept: how many of the drafted bytes were right. The bytes made are the same "
-    "with and without drafts (compared in the run).",
+    "drafts: symbols a second of one stream, behind a prompt that was read before the clock; kept: how many of the "
+    "drafted bytes were right. The bytes made are the same with and without drafts (compared in the run).",
 ]
 
 
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         result = run(options)
     except KeyboardInterrupt:
-        print("\nblt.py: interrupted; nothing was written", file=sys.stderr)
+        print("\nblt_speed.py: interrupted; nothing was written", file=sys.stderr)
         return 130
     print("\n".join(table(result)))
     if options.out is not None:
@@ -124,6 +124,8 @@ def random_model(options: argparse.Namespace, scratch: Path) -> Path:
     """A directory with random weights, calibrated on random bytes."""
     torch.manual_seed(1)
     network = Blt(SHAPES[options.shape]).initialize()
+    with torch.no_grad():
+        network.lm_head.weight[vocabulary.EOS] = 0  # never the most probable: streams are to go on
     ids = vocabulary.document(np.random.default_rng(2).integers(0, 256, 4000).astype(np.uint8).tobytes())
     patching = calibrate(network.config.patching, [(ids, BltLM(network).reader.entropies(ids))], MEAN_PATCH)
     save_directory(scratch / "random", dataclasses.replace(network.config, patching=patching), network.state_dict())
@@ -143,7 +145,8 @@ def measure(load: Callable[..., BltLM], texts: Texts, place: Path, options: argp
     if place != options.trained:
         found["transformers"] = recomputed(lm, texts, place, options, settle, say)
     found["streams"] = streams(load, texts, repeats, 16 if options.quick else 128, settle, say)
-    found["drafts"] = drafts(load, texts, repeats, 16 if options.quick else 192, settle, say)
+    if place == options.trained:
+        found["drafts"] = drafts(load, texts, repeats, 16 if options.quick else 192, settle, say)
     return found
 
 
@@ -237,43 +240,41 @@ def _streamed(lm: BltLM, prompts: list[bytes], size: int, settle: Callable[[], N
 def drafts(
     load: Callable[..., BltLM], texts: Texts, repeats: int, size: int, settle: Callable[[], None], say: Say
 ) -> Json:
-    """Bytes a second of one stream with drafts of several lengths."""
+    """Bytes a second of one stream with drafts of several lengths, behind prompts that were read."""
     prompts = [texts(300) for _ in range(2 * repeats)]
     rows: Json = {}
     for kind, sampling in (("greedy", Sampling()), ("temperature 1", Sampling(temperature=1.0))):
-        models = {str(length): load(speculate=length) for length in DRAFTS}
-        systems = {name: partial(_drafted, lm, sampling, size) for name, lm in models.items()}
-        for system in systems.values():
-            system(prompts[0][:50])
+        models = {length: load(speculate=length) for length in DRAFTS}
+        runs: dict[int, list[tuple[float, tuple[int, ...]]]] = {length: [] for length in DRAFTS}
         for lm in models.values():
-            vars(lm.effort).update(passes=0, drafted=0, kept=0)
-        rounds = [prompts[2 * r : 2 * r + 2] for r in range(repeats)]
-        found = by_turns(systems, rounds, lambda text, kind=kind: say(f"drafts, {kind}, {text}"), settle)
-        rates = {
-            name: [sum(map(len, out)) / s for out, s in zip(one.outputs, one.seconds, strict=True)]
-            for name, one in found.items()
-        }
-        rows[kind] = {
-            name: {
-                "rate": summary(rate),
-                "ratio": ratios(rate, rates["0"]),
-                **vars(models[name].effort),
-                "same": sum(a == b for a, b in _pairs(found[name].outputs, found["0"].outputs)),
-                "texts": 2 * repeats,
-            }
-            for name, rate in rates.items()
-        }
+            _drafted(lm, sampling, 4, prompts[0][:50], settle)
+            lm.effort = Effort()
+        for number, prompt in enumerate(prompts):
+            say(f"drafts, {kind}, text {number + 1} of {len(prompts)}")
+            for length in DRAFTS[number % len(DRAFTS) :] + DRAFTS[: number % len(DRAFTS)]:
+                runs[length].append(_drafted(models[length], sampling, size, prompt, settle))
+        rows[kind] = {str(length): _summed(runs[length], runs[0], models[length]) for length in DRAFTS}
     return rows
 
 
-def _pairs(one: Sequence[list[Any]], other: Sequence[list[Any]]) -> Iterator[tuple[Any, Any]]:
-    for left, right in zip(one, other, strict=True):
-        yield from zip(left, right, strict=True)
+def _drafted(
+    lm: BltLM, sampling: Sampling, size: int, prompt: bytes, settle: Callable[[], None]
+) -> tuple[float, tuple[int, ...]]:
+    """Symbols a second behind the first one, and the symbols."""
+    (made,) = lm.symbols([prompt], sampling, [np.random.default_rng(7)], size + 1)
+    first = next(made)
+    settle()
+    begun = time.perf_counter()
+    rest = tuple(made)
+    settle()
+    return len(rest) / (time.perf_counter() - begun), (first, *rest)
 
 
-def _drafted(lm: BltLM, sampling: Sampling, size: int, prompt: bytes) -> tuple[int, ...]:
-    (made,) = lm.symbols([prompt], sampling, [np.random.default_rng(7)], size)
-    return tuple(made)
+def _summed(runs: list[tuple[float, tuple[int, ...]]], plain: list[tuple[float, tuple[int, ...]]], lm: BltLM) -> Json:
+    rates = [rate for rate, _ in runs]
+    same = sum(one[1] == other[1] for one, other in zip(runs, plain, strict=True))
+    ratio = ratios(rates, [rate for rate, _ in plain])
+    return {"rate": summary(rates), "ratio": ratio, **vars(lm.effort), "same": same, "texts": len(runs)}
 
 
 def table(result: Json) -> Iterator[str]:
@@ -296,7 +297,7 @@ def table(result: Json) -> Iterator[str]:
             )
         for count, row in found["streams"].items():
             yield f"  {count:>3} streams: {row['rate']['median']:7.0f} bytes/s, {row['ratio']['median']:.2f} of one"
-        for kind, rows in found["drafts"].items():
+        for kind, rows in found.get("drafts", {}).items():
             for length, row in rows.items():
                 kept = row["kept"] / max(1, row["drafted"])
                 rate, ratio = row["rate"]["median"], row["ratio"]["median"]
@@ -304,6 +305,36 @@ def table(result: Json) -> Iterator[str]:
                     f"  {kind}, {length} drafted: {rate:7.0f} bytes/s, {ratio:.2f} of none; {100 * kept:.0f} % kept; "
                     f"{row['same']} of {row['texts']} texts the same"
                 )
+
+
+def markdown(result: Json) -> Iterator[str]:
+    """The results as the table of docs/blt.md."""
+    random, trained = result["random"], result["trained"]
+    size = [f"{sum(found['parameters'].values()) / 1e6:.1f} M" for found in (random, trained)]
+    yield f"| | random, {size[0]} | bundled, {size[1]} |"
+    yield "|---|---|---|"
+    for length in random["bytes"]:
+        rows = [found["bytes"][length] for found in (random, trained)]
+        cells = [f"{1e3 * row['seconds']['median']:.2f} ms ({row['ratio_to_128']['median']:.2f})" for row in rows]
+        yield f"| a byte behind {int(length):,} bytes (relative to 128) | {cells[0]} | {cells[1]} |"
+    rival = random["transformers"]
+    cell = f"{1e3 * rival['transformers']['median']:.0f} ms: {rival['ratio']['median']:.0f} times ours"
+    yield f"| the same behind {rival['context']:,} in transformers, computed anew | {cell} | |"
+    for count in random["streams"]:
+        rows = [found["streams"][count] for found in (random, trained)]
+        cells = [f"{row['rate']['median']:.0f} ({row['ratio']['median']:.1f})" for row in rows]
+        streams = "1 stream" if count == "1" else f"{count} streams"
+        yield f"| {streams}, bytes a second in all (relative to 1) | {cells[0]} | {cells[1]} |"
+    for kind, rows in trained["drafts"].items():
+        for length, row in rows.items():
+            yield f"| {length} drafted, {kind}: bytes a second | | {_draft(row)} |"
+
+
+def _draft(row: Json) -> str:
+    if not row["drafted"]:
+        return f"{row['rate']['median']:.0f}"
+    kept = 100 * row["kept"] / row["drafted"]
+    return f"{row['rate']['median']:.0f} ({row['ratio']['median']:.2f}; {kept:.0f} % kept)"
 
 
 if __name__ == "__main__":
