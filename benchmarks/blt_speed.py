@@ -23,6 +23,7 @@ import torch
 import bytelm
 from bytelm.blt import vocabulary
 from bytelm.blt.config import BltConfig, HashConfig, StackConfig
+from bytelm.blt.cutting import repatched
 from bytelm.blt.lm import BltLM
 from bytelm.blt.model import Blt
 from bytelm.blt.patching.calibrating import calibrate
@@ -58,9 +59,12 @@ CONTEXTS = (128, 512, 2048, 8192)
 STREAMS = (1, 8, 32)
 DRAFTS = (0, 2, 4, 8)
 MEAN_PATCH = 4.5
+EVEN = 100.0
+"""A threshold that no entropy reaches, nats: the entropy model runs, and only the longest patch decides."""
 
 NOTES = [
-    "byte: seconds for one more byte, given; the prompt was read before the clock. Each repeat has another prompt.",
+    "byte: seconds for one more byte, given; the prompt was read before the clock. Each repeat has another prompt. "
+    "With random weights patches have 4 bytes there, as the entropies of random weights change with the length.",
     "transformers: one forward pass of BltForCausalLM(use_cache=False) over all bytes so far, which is what it takes "
     "there to make one more. deviation: the largest difference of a logit of the two behind the last byte.",
     "streams: bytes of all streams together in a second, greedy, behind prompts of different lengths that were read "
@@ -141,7 +145,8 @@ def measure(load: Callable[..., BltLM], texts: Texts, place: Path, options: argp
     found: Json = {"parameters": parts, "threshold": lm.config.patching.threshold}
     sample = texts(4000)
     found["mean_patch"] = round(len(sample) / len(lm.patches(sample)), 3)
-    found["bytes"] = costs(lm, texts, repeats, settle, say)
+    even = repatched(lm, dataclasses.replace(lm.config.patching, threshold=EVEN, longest=4))
+    found["bytes"] = costs(even if place != options.trained else lm, texts, repeats, settle, say)
     if place != options.trained:
         found["transformers"] = recomputed(lm, texts, place, options, settle, say)
     found["streams"] = streams(load, texts, repeats, 16 if options.quick else 128, settle, say)
@@ -232,7 +237,7 @@ def _streamed(lm: BltLM, prompts: list[bytes], size: int, settle: Callable[[], N
         next(symbols)
     settle()
     begun = time.perf_counter()
-    count = sum(len(list(symbols)) for symbols in made)
+    count = sum(next(symbols, None) is not None for _ in range(size) for symbols in made)
     settle()
     return count / (time.perf_counter() - begun)
 
