@@ -222,7 +222,7 @@ def _check_bytes(directory: Path, of_tokens: Mapping[str, object]) -> None:
 def _blt(directory: Path, dtype: str | None, device: str | None, speculate: int) -> "BltLM":
     from bytelm.blt.opened import open_blt
 
-    return open_blt(directory, dtype, _device(device), speculate)
+    return open_blt(directory, dtype, device_named(device), speculate)
 
 
 def _bundled(name: str) -> Path:
@@ -253,7 +253,7 @@ def _network(directory: Path, dtype: str | None, device: str | None, tensor_para
     from transformers.utils import logging
 
     spread = _spread(device, tensor_parallel)
-    place = _device(None if spread else device)
+    place = device_named(None if spread else device)
     if dtype is None:
         dtype = "float32" if place.type == "cpu" else "auto"
     logging.disable_progress_bar()
@@ -285,7 +285,12 @@ def _spread(device: str | None, tensor_parallel: bool) -> dict[str, object]:
     return {"distributed_config": DistributedConfig(tp_plan="auto")}
 
 
-def _device(name: str | None) -> "torch.device":
+def device_named(name: str | None) -> "torch.device":
+    """The device of a name; by default CUDA where there is one.
+
+    Raises:
+        ValueError: there is no such device.
+    """
     import torch
 
     if name is None:

@@ -37,6 +37,11 @@ COMMANDS = {
     "blt calibrate": f"FILE --mean-patch --write --bytes --seed {PATCHING} {REPORT} {BLT}",
     "blt demo": f"PROMPT --max-bytes --temperature --seed --json {BLT}",
     "blt convert": "MODEL DIRECTORY --to --dtype --entropy --overwrite --progress",
+    "data prepare": (
+        "INPUT --out --format --field --validation --unique --binary --shard-bytes --processes --json --progress"
+    ),
+    "data inspect": "DIR --verify --show --json --progress",
+    "train": "CONFIG KEY=VALUE --print-config --device --json --quiet",
 }
 SAMPLING_DEFAULTS: dict[str, object] = {
     "max_bytes": 64,
@@ -141,8 +146,36 @@ DEFAULTS: dict[str, dict[str, object]] = {
         "overwrite": False,
         "progress": False,
     },
+    "data prepare": {
+        "inputs": ["a"],
+        "out": "b",
+        "format": None,
+        "field": "text",
+        "validation": 0.01,
+        "unique": False,
+        "binary": False,
+        "shard_bytes": 1 << 30,
+        "processes": 1,
+        "json": False,
+        "progress": False,
+    },
+    "data inspect": {"directory": "a", "verify": False, "show": 3, "json": False, "progress": False},
+    "train": {
+        "config": "cpu-tiny",
+        "changes": [],
+        "print_config": False,
+        "device": None,
+        "json": False,
+        "quiet": False,
+    },
 }
-NEEDED = {"blt calibrate": ["--mean-patch", "5"], "blt convert": ["a", "b"]}
+NEEDED = {
+    "blt calibrate": ["--mean-patch", "5"],
+    "blt convert": ["a", "b"],
+    "data prepare": ["a", "--out", "b"],
+    "data inspect": ["a"],
+    "train": ["cpu-tiny"],
+}
 """What commands cannot be without."""
 
 MODEL_DEFAULTS: dict[str, object] = {

@@ -61,7 +61,7 @@ class HashConfig:
     """The tables of hashed n-grams that are added to the embedding of a byte.
 
     Attributes:
-        sizes: the lengths of the n-grams; none for no tables.
+        sizes: the lengths of the n-grams; an empty list for no tables.
         rows: of each table.
         functions: how many hash functions, each with a table for every length.
     """

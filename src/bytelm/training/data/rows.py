@@ -1,0 +1,185 @@
+"""Training rows: windows of one endless stream of documents, each a function of its number alone.
+
+An epoch is all documents, each BOS, its bytes and EOS, in an order of its own; the stream is epoch 0, epoch 1 and so
+on, with nothing between. Row k is the ids from k·length on. So every id of every epoch is the input of one row, at
+one place; nothing is padded; and the last row of an epoch, unless it happens to fit, goes on into the next one.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bytelm.blt.vocabulary import BOS, EOS, OFFSET, PADDING
+from bytelm.training.data.order import shuffled
+
+
+class Documents(Protocol):
+    """What rows are made of; ``Shards`` is such."""
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """The bytes of each, int64 ``(documents,)``."""
+        ...
+
+    def document(self, index: int, /) -> NDArray[np.uint8]:
+        """The bytes of one, uint8 ``(size,)``."""
+        ...
+
+
+class Row(NamedTuple):
+    """A row.
+
+    Attributes:
+        ids: int64 ``(length + 1,)``: the inputs, and one behind the other, each one's target.
+        first: int64 ``(length,)``: where in the row the document of each input begins; 0 if before the row.
+        weights: bool ``(length,)``: whether a target is a byte or EOS. A BOS cannot be known before it is there, so
+            it is no target to learn from.
+    """
+
+    ids: NDArray[np.int64]
+    first: NDArray[np.int64]
+    weights: NDArray[np.bool_]
+
+
+class Batch(NamedTuple):
+    """Rows as arrays with one dimension more, the rows: ``(rows, length + 1)``, ``(rows, length)`` twice."""
+
+    ids: NDArray[np.int64]
+    first: NDArray[np.int64]
+    weights: NDArray[np.bool_]
+
+
+class _Epoch(NamedTuple):
+    """The order of the documents, and where in the epoch each ends, in that order; both int64 ``(documents,)``."""
+
+    number: int
+    order: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+
+class Rows:
+    """All rows of some documents.
+
+    The order of the epoch that was asked for last is kept, 16 bytes a document: rows in the order of their numbers
+    cost microseconds, going to and fro between epochs costs a sort each time. Any number of threads may ask.
+    """
+
+    def __init__(self, documents: Documents, length: int, seed: int, epochs: int | None = None) -> None:
+        """Rows of some documents.
+
+        Args:
+            documents: at least one.
+            length: how many inputs a row has.
+            seed: of the order of the documents in each epoch; from 0 to 2^64 - 1.
+            epochs: how many there are; then rows end too, and the last one is filled up with padding, which has no
+                weight. ``None`` for no end.
+
+        Raises:
+            ValueError: an argument makes no sense, or there is no document.
+        """
+        if length < 1:
+            raise ValueError(f"length is {length}; expected a number of ids, at least 1")
+        if not 0 <= seed < 2**64:
+            raise ValueError(f"seed is {seed}; expected a whole number from 0 to 2^64 - 1")
+        if epochs is not None and epochs < 1:
+            raise ValueError(f"epochs is {epochs}; expected at least 1, or None for no end")
+        if not len(documents.sizes):
+            raise ValueError("there is no document to make rows of; prepare data, or a larger share for validation")
+        self.length = length
+        self.seed = seed
+        self.epochs = epochs
+        self._documents = documents
+        self._sizes = documents.sizes
+        self._epoch_ids = int(self._sizes.sum()) + 2 * len(self._sizes)
+        self._kept: _Epoch | None = None
+
+    @property
+    def ids_per_epoch(self) -> int:
+        """The bytes of all documents, and two ids for each."""
+        return self._epoch_ids
+
+    @property
+    def count(self) -> int | None:
+        """How many rows there are; ``None`` for no end."""
+        return None if self.epochs is None else -(-self.epochs * self._epoch_ids // self.length)
+
+    def epoch(self, number: int) -> float:
+        """How many epochs are behind the beginning of a row."""
+        return number * self.length / self._epoch_ids
+
+    def row(self, number: int) -> Row:
+        """The row of a number.
+
+        Raises:
+            IndexError: there is none.
+        """
+        return Row(*(array[0] for array in self.batch([number])))
+
+    def batch(self, numbers: Sequence[int]) -> Batch:
+        """The rows of these numbers, in this order; at least one.
+
+        Raises:
+            IndexError: one of them is not there.
+        """
+        ids = np.empty((len(numbers), self.length + 1), np.int64)
+        first = np.empty((len(numbers), self.length + 1), np.int64)
+        for index, number in enumerate(numbers):
+            if number < 0 or (self.count is not None and number >= self.count):
+                there = "" if self.count is None else f", and there are {self.count}"
+                raise IndexError(f"row {number}; the first is 0{there}")
+            self._fill(int(number) * self.length, ids[index], first[index])
+        targets = ids[:, 1:]
+        return Batch(ids, first[:, :-1], (targets >= OFFSET) | (targets == EOS))
+
+    def _fill(self, place: int, ids: NDArray[np.int64], first: NDArray[np.int64]) -> None:
+        """Write the ids from a place of the stream on, and for each where its document begins."""
+        filled = 0
+        while filled < len(ids):
+            epoch, within = divmod(place + filled, self._epoch_ids)
+            if epoch == self.epochs:
+                ids[filled:] = PADDING
+                first[filled:] = filled
+                return
+            filled = self._fill_from(self._order(epoch), within, ids, first, filled)
+
+    def _fill_from(
+        self, epoch: _Epoch, within: int, ids: NDArray[np.int64], first: NDArray[np.int64], filled: int
+    ) -> int:
+        """Write as many ids of an epoch as there are from ``within`` on, or as fit; how many ids are written then."""
+        index = int(np.searchsorted(epoch.ends, within, side="right"))
+        while filled < len(ids) and index < len(epoch.ends):
+            document = int(epoch.order[index])
+            end = int(epoch.ends[index])
+            begin = end - int(self._sizes[document]) - 2
+            count = min(end - within, len(ids) - filled)
+            _write(self._documents.document(document), within - begin, ids[filled : filled + count])
+            first[filled : filled + count] = max(0, filled - (within - begin))
+            filled += count
+            within = end
+            index += 1
+        return filled
+
+    def _order(self, number: int) -> _Epoch:
+        """An epoch, which is kept until another one is asked for."""
+        kept = self._kept
+        if kept is None or kept.number != number:
+            order = shuffled(len(self._sizes), self.seed, number)
+            ends = self._sizes[order]
+            ends += 2
+            kept = self._kept = _Epoch(number, order, np.cumsum(ends, out=ends))
+        return kept
+
+
+def _write(document: NDArray[np.uint8], begin: int, ids: NDArray[np.int64]) -> None:
+    """Write ids of BOS, the bytes of a document and EOS, from ``begin`` on, as many as there is room for."""
+    end = begin + len(ids)
+    low, high = max(begin, 1), min(end, len(document) + 1)
+    if begin == 0:
+        ids[0] = BOS
+    inner = ids[low - begin : high - begin]
+    inner[:] = document[low - 1 : high - 1]
+    inner += OFFSET
+    if end == len(document) + 2:
+        ids[-1] = EOS

@@ -1,0 +1,53 @@
+"""What a run writes down as it goes: a line of JSON for each step that is told."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+METRICS: Final = "metrics.jsonl"
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """A step.
+
+    Attributes:
+        step: how many steps were made, this one included.
+        stage: what it trained.
+        bits_per_byte: of the targets of its batch, bits.
+        rate: the learning rate.
+        norm: of the gradient, before it was clipped.
+        targets: how many bytes and ends of texts were predicted.
+        seconds: the step took.
+    """
+
+    step: int
+    stage: str
+    bits_per_byte: float
+    rate: float
+    norm: float
+    targets: int
+    seconds: float
+
+
+class Metrics:
+    """The file of metrics; lines behind the step that a run goes on from are left out (mutable)."""
+
+    def __init__(self, path: Path, step: int) -> None:
+        self._path = path
+        kept = [line for line in self._lines() if json.loads(line).get("step", 0) <= step]
+        path.write_text("".join(f"{line}\n" for line in kept), "utf-8")
+
+    def write(self, kind: str, values: Mapping[str, Any] | StepReport) -> None:
+        """One line more."""
+        fields = asdict(values) if isinstance(values, StepReport) else dict(values)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"kind": kind, **fields}) + "\n")
+
+    def _lines(self) -> list[str]:
+        if not self._path.is_file():
+            return []
+        lines = self._path.read_text("utf-8").split("\n")
+        return [line for line in lines if line.endswith("}")]

@@ -1,0 +1,85 @@
+"""Optimizers: AdamW, or Muon for the matrices within a model and AdamW for the rest."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Literal
+
+import torch
+from torch import nn
+from torch.optim import AdamW, Optimizer
+
+from bytelm.training.config import OptimizerConfig
+
+Role = Literal["hidden", "output", "tables", "norms"]
+"""What a parameter is: a matrix between states; the matrix to the logits; an embedding or a table of n-grams; or the
+factors of a norm."""
+
+Group = dict[str, Any]
+
+_FUSED: Final = ("cpu", "cuda")
+"""Devices with one kernel for all of AdamW: on a CPU, it is four times as fast."""
+
+
+def roles(network: nn.Module) -> dict[Role, list[nn.Parameter]]:
+    """The parameters that are to be trained, by what they are; those frozen are left out."""
+    found: dict[Role, list[nn.Parameter]] = {"hidden": [], "output": [], "tables": [], "norms": []}
+    for role, parameter in _roles(network):
+        if parameter.requires_grad:
+            found[role].append(parameter)
+    return found
+
+
+def make_optimizers(network: nn.Module, config: OptimizerConfig) -> list[Optimizer]:
+    """The optimizers that together train a network, each parameter in one of them.
+
+    Matrices decay; norms, embeddings and tables of n-grams do not. All groups have one learning rate: Muon's steps
+    are scaled to the size of AdamW's (Liu et al. 2025, "Muon is Scalable for LLM Training", section 2.2).
+
+    Raises:
+        ValueError: nothing is to be trained, or this torch has no Muon.
+    """
+    own = roles(network)
+    if not any(own.values()):
+        raise ValueError("the network has no parameters to train: all of them are frozen")
+    if config.name == "adamw":
+        return [_adamw([*own["hidden"], *own["output"]], [*own["tables"], *own["norms"]], config)]
+    rest = _adamw(own["output"], [*own["tables"], *own["norms"]], config)
+    return [_muon(own["hidden"], config), rest]
+
+
+def set_rate(optimizers: Sequence[Optimizer], rate: float) -> None:
+    """Set the learning rate of all parameters."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+
+
+def _roles(network: nn.Module) -> Iterator[tuple[Role, nn.Parameter]]:
+    for name, part in network.named_modules():
+        for parameter in part.parameters(recurse=False):
+            if isinstance(part, nn.Embedding):
+                yield "tables", parameter
+            elif isinstance(part, nn.Linear):
+                yield ("output" if name.endswith("lm_head") else "hidden"), parameter
+            else:
+                yield "norms", parameter
+
+
+def _adamw(decayed: list[nn.Parameter], kept: list[nn.Parameter], config: OptimizerConfig) -> Optimizer:
+    groups = _groups(decayed, config.decay) + _groups(kept, 0.0)
+    fused = all(parameter.device.type in _FUSED for parameter in (*decayed, *kept))
+    return AdamW(groups, lr=config.rate, betas=config.betas, eps=config.epsilon, fused=fused)
+
+
+def _muon(parameters: list[nn.Parameter], config: OptimizerConfig) -> Optimizer:
+    if not hasattr(torch.optim, "Muon"):
+        raise ValueError(f"optimizer.name muon needs torch 2.9 or newer, this is {torch.__version__}; take adamw")
+    return torch.optim.Muon(
+        _groups(parameters, config.decay),
+        lr=config.rate,
+        momentum=config.momentum,
+        adjust_lr_fn="match_rms_adamw",
+    )
+
+
+def _groups(parameters: list[nn.Parameter], decay: float) -> list[Group]:
+    return [{"params": parameters, "weight_decay": decay}] if parameters else []

@@ -1,0 +1,70 @@
+"""Tiny runs over a few texts."""
+
+from pathlib import Path
+
+import torch
+
+from bytelm.training.config import TrainConfig
+from bytelm.training.configuring import load_config
+from bytelm.training.inputs import Data, open_data
+from bytelm.training.metrics import StepReport
+from bytelm.training.run import Run, train
+
+CPU = torch.device("cpu")
+
+TEXT = "def add(one, other):\n    return one + other\n\n\n" * 40
+
+TINY = (
+    *(
+        "steps=12",
+        "seed=7",
+        "rows=4",
+        "length=64",
+        "checkpoint_every=4",
+        "keep=9",
+        "validate_every=0",
+        "sample_every=0",
+    ),
+    *("optimizer.warmup=2", "model.encoder.width=16", "model.decoder.width=16", "model.global_transformer.width=32"),
+    *("model.entropy.width=16", "model.global_transformer.layers=1", "model.decoder.layers=1", "model.hashes.rows=31"),
+)
+
+
+class Watching:
+    """A watcher that remembers, and stops the run behind a step (mutable)."""
+
+    def __init__(self, stop: int | None = None) -> None:
+        self.stop = stop
+        self.reports: list[StepReport] = []
+        self.validations: list[float] = []
+        self.samples: list[bytes] = []
+
+    def step(self, report: StepReport) -> None:
+        self.reports.append(report)
+
+    def validation(self, step: int, bits_per_byte: float) -> None:
+        self.validations.append(bits_per_byte)
+
+    def sample(self, step: int, text: bytes) -> None:
+        self.samples.append(text)
+
+    def stopped(self) -> bool:
+        return self.stop is not None and self.reports[-1].step >= self.stop
+
+
+def texts(folder: Path) -> Path:
+    """A folder with some texts."""
+    place = folder / "texts"
+    if not place.is_dir():
+        place.mkdir(parents=True)
+        for number in range(4):
+            (place / f"{number}.py").write_text(f"# {number}\n{TEXT}")
+    return place
+
+
+def configured(folder: Path, name: str, *changes: str) -> TrainConfig:
+    return load_config("cpu-tiny", [*TINY, f"data={texts(folder)}", f"out={folder / name}", *changes])
+
+
+def trained(config: TrainConfig, watching: Watching | None = None, data: Data | None = None) -> Run:
+    return train(config, data or open_data(config), CPU, watching or Watching())
