@@ -154,3 +154,21 @@ def test_what_the_loop_does_not_do_is_refused(change: str, tmp_path: Path) -> No
     with pytest.raises(ValueError, match=rf"{change.replace('true', 'True')} cannot be trained yet|{change} cannot"):
         trained(configured(tmp_path, "run", change))
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_transformers_computes_the_same(tmp_path: Path) -> None:
+    from transformers import BltForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    trained(configured(tmp_path, "run"))
+    other, told = BltForCausalLM.from_pretrained(tmp_path / "run", output_loading_info=True)
+    assert not any(told.values())
+    text = b"def add(one, other):\n"
+    ids = torch.tensor([[1, *(byte + 4 for byte in text)]])
+    with torch.no_grad():
+        logits = other.eval()(ids, use_cache=False).logits[0, :-1]
+    kept = torch.cat([logits[:, 4:], logits[:, 2:3]], -1).double().log_softmax(-1)
+    wanted = kept[range(len(text)), list(text)].numpy()
+    assert bytelm.load(tmp_path / "run").score(text) == pytest.approx(wanted, abs=1e-5)
