@@ -76,6 +76,19 @@ def _changes(name: str, folder: Path) -> list[str]:
     return [*TINY, f"out={folder / name}", "steps=40", "checkpoint_every=3"]
 
 
+def test_more_steps(tmp_path: Path) -> None:
+    """A finished run goes on when it is to have more steps; its entropy model stays as it is."""
+    trained(configured(tmp_path, "run"))
+    before = bytelm.load(tmp_path / "run")
+    watching = Watching()
+    run = trained(configured(tmp_path, "run", "steps=60"), watching)
+    assert [report.step for report in watching.reports] == list(range(13, 61))
+    assert {report.stage for report in watching.reports} == {"model"}
+    other = before.network.patcher.state_dict()
+    assert all(torch.equal(tensor, other[name]) for name, tensor in run.network.patcher.state_dict().items())
+    assert run.network.config.patching == before.config.patching
+
+
 def test_parts_of_a_batch_change_rounding_alone(tmp_path: Path) -> None:
     one, two = Watching(), Watching()
     trained(configured(tmp_path, "one"), one)

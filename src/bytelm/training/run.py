@@ -26,7 +26,7 @@ from bytelm.training.networks import ByteTransformer, build
 from bytelm.training.optimizer import make_optimizers, set_rate
 from bytelm.training.schedule import rate_factor
 from bytelm.training.settings import settings_of
-from bytelm.training.stages import SAMPLE, Stage, calibrated, entropy_steps, loss_of, stage_at, trained_parts
+from bytelm.training.stages import SAMPLE, Stage, calibrated, entropy_steps, loss_of, trained_parts
 
 CHECKPOINTS: Final = "checkpoints"
 
@@ -56,24 +56,25 @@ class Run:
         self.step = 0
         self.bits_per_byte = math.nan
         self._rows = rows
+        self._first = entropy_steps(config) if checkpoint is None else int(checkpoint.facts["entropy_steps"])
         self.device = device
         self.network: Blt | ByteTransformer = build(config).to(device)
         if isinstance(self.network, Blt) and config.entropy_model:
             _take_entropy_model(self.network, Path(config.entropy_model))
         if checkpoint is None:
-            self._enter(stage_at(config, 0), fresh=True)
+            self._enter(self.stage, fresh=True)
         else:
             self._resume(checkpoint)
 
     @property
     def stage(self) -> Stage:
         """What the next step trains."""
-        return stage_at(self.config, self.step)
+        return self._stage_at(self.step)
 
     def checkpoint(self) -> Checkpoint:
         """Where the run stands."""
         threshold = self.network.config.patching.threshold if isinstance(self.network, Blt) else None
-        facts = {"config": _plain(self.config), "threshold": threshold}
+        facts = {"config": _plain(self.config), "threshold": threshold, "entropy_steps": self._first}
         optimizers = [optimizer.state_dict() for optimizer in self._optimizers]
         return Checkpoint(self.step, self.network.state_dict(), optimizers, facts)
 
@@ -111,9 +112,13 @@ class Run:
         self.bits_per_byte = bits if math.isnan(self.bits_per_byte) else 0.9 * self.bits_per_byte + 0.1 * bits
         return StepReport(self.step, stage, bits, rate, norm, targets, time.perf_counter() - begun)
 
+    def _stage_at(self, step: int) -> Stage:
+        """What a step trains; more steps in all do not make the first stage longer once it has begun."""
+        return "entropy" if step < self._first else "model"
+
     def _rate(self) -> float:
         """The learning rate of the next step: each stage has a schedule of its own."""
-        first = entropy_steps(self.config)
+        first = self._first
         own, many = (self.step, first) if self.stage == "entropy" else (self.step - first, self.config.steps - first)
         return self.config.optimizer.rate * rate_factor(self.config.optimizer, own, many)
 
@@ -141,7 +146,7 @@ class Run:
             self.network.config = replace(self.network.config, patching=patching)
         self.step = checkpoint.step
         # The stage of the last step made: a stage that begins with the next step begins there.
-        self._enter(stage_at(self.config, max(0, self.step - 1)), fresh=False)
+        self._enter(self._stage_at(max(0, self.step - 1)), fresh=False)
         for optimizer, state in zip(self._optimizers, checkpoint.optimizers, strict=True):
             optimizer.load_state_dict(dict(state))
 

@@ -31,11 +31,6 @@ def entropy_steps(config: TrainConfig) -> int:
     return round(config.entropy_share * config.steps)
 
 
-def stage_at(config: TrainConfig, step: int) -> Stage:
-    """What a step trains; the first one is 0."""
-    return "entropy" if step < entropy_steps(config) else "model"
-
-
 def trained_parts(network: Blt | ByteTransformer, stage: Stage) -> list[nn.Module]:
     """The parts of a network whose weights change in a stage."""
     if not isinstance(network, Blt):
