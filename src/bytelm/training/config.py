@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from bytelm.blt.config import BltConfig, StackConfig
-from bytelm.training.values import check_choice
+from bytelm.training.values import check_choice, toml_of
 
 Kind = Literal["blt", "entropy", "byte-llama"]
 Dtype = Literal["float32", "bfloat16"]
@@ -180,11 +180,19 @@ class TrainConfig:
 
 
 def check_runnable(config: TrainConfig) -> None:
-    """Check that a run has all that its preset cannot know.
+    """Check that a run has all that its preset cannot know, and asks for nothing that is passed over.
 
     Raises:
-        ValueError: it has no data, or no place to write to.
+        ValueError: it has no data, or no place to write to; or it asks for what the loop does not do.
     """
+    for name, asked, known in (
+        ("kind", config.kind, "blt"),
+        ("dtype", config.dtype, "float32"),
+        ("compile", config.compile, False),
+        ("checkpoint_activations", config.checkpoint_activations, False),
+    ):
+        if asked != known:
+            raise ValueError(f"{name}={toml_of(asked)} cannot be trained yet, only {name}={toml_of(known)}")
     if not config.data:
         raise ValueError("a run needs data: add data=PATH, a prepared directory or files of texts")
     if not config.out:

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from bytelm.corpora.files import complete_file
+
 METRICS: Final = "metrics.jsonl"
 
 
@@ -38,7 +40,8 @@ class Metrics:
     def __init__(self, path: Path, step: int) -> None:
         self._path = path
         kept = [line for line in self._lines() if json.loads(line).get("step", 0) <= step]
-        path.write_text("".join(f"{line}\n" for line in kept), "utf-8")
+        with complete_file(path) as file:
+            file.write("".join(f"{line}\n" for line in kept).encode())
 
     def write(self, kind: str, values: Mapping[str, Any] | StepReport) -> None:
         """One line more."""

@@ -188,7 +188,6 @@ def train(config: TrainConfig, data: Data, device: torch.device, watcher: Watche
         FloatingPointError: the loss is no number any more.
     """
     check_runnable(config)
-    _check_known(config)
     out = Path(config.out)
     out.mkdir(parents=True, exist_ok=True)
     checkpoints = Checkpoints(out / CHECKPOINTS, config.keep)
@@ -214,20 +213,6 @@ def train(config: TrainConfig, data: Data, device: torch.device, watcher: Watche
     if run.step == config.steps and isinstance(run.network, Blt):
         export(run.network, out)
     return run
-
-
-def _check_known(config: TrainConfig) -> None:
-    """Refuse what this loop does not do, instead of passing over it."""
-    for name, asked, known in (
-        ("kind", config.kind, "blt"),
-        ("dtype", config.dtype, "float32"),
-        ("compile", config.compile, False),
-        ("checkpoint_activations", config.checkpoint_activations, False),
-    ):
-        if asked != known:
-            raise ValueError(
-                f"{name}={asked} cannot be trained yet; what can is {name}={known}".replace("False", "false")
-            )
 
 
 def _due(every: int, run: Run) -> bool:
