@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from bytelm.blt.weights.forms import form_of
 from bytelm.blt.weights.hub import access_hint
+from bytelm.blt.weights.plain_config import plain_kind
 from bytelm.covers.beam_model import FixedBeamLM
 from bytelm.covers.model import TokenizedLM
 from bytelm.tokens.tiktoken import Encoding
@@ -100,13 +101,15 @@ def load(
 ) -> "TokenizedLM | FixedBeamLM | BltLM":
     """Load a causal language model, or a Byte Latent Transformer, as a byte model.
 
-    A Byte Latent Transformer has no tokens; of the options it takes ``dtype``, ``device`` and ``speculate``.
+    A Byte Latent Transformer has no tokens; of the options it takes ``dtype``, ``device`` and ``speculate``. The tokens
+    of a plain transformer over bytes that bytelm trained are bytes.
 
     Args:
         path: a directory in Hugging Face form, or one of Meta's Byte Latent Transformers, a hub id, ``"bundled:NAME"``,
             or nothing for the bundled model.
         segmentation: ``"canonical"`` for the token sequences that the tokenizer itself produces (the default),
-            ``"all"`` for all.
+            ``"all"`` for all. Where every token is a byte, that is valid UTF-8 only, or any bytes; the latter is the
+            default for what bytelm trained.
         tolerance: the part of the probability that may be left unknown, certified for ``"canonical"``; 1e-6 there
             by default, 1e-4 for ``"all"``.
         method: ``"exact"``, or ``"beam"`` for the beam of genlm-bytes: all token sequences, followed by a fixed number
@@ -132,14 +135,10 @@ def load(
     """
     of_exact: dict[str, object] = {"segmentation": segmentation, "tolerance": tolerance}
     _check_method(method, {"width": width, "prune": prune}, of_exact)
-    if segmentation is None:
-        segmentation = "canonical" if method == "exact" else "all"
-    if segmentation not in SEGMENTATIONS:
+    if segmentation is not None and segmentation not in SEGMENTATIONS:
         raise ValueError(f"unknown segmentation {segmentation!r}; choose one of {', '.join(SEGMENTATIONS)}")
     if dtype is not None and dtype not in DTYPES:
         raise ValueError(f"unknown dtype {dtype!r}; choose one of {', '.join(DTYPES)}")
-    if tolerance is None:
-        tolerance = _DEFAULT_TOLERANCE[segmentation]
     directory = resolve(path)
     if directory.is_file():
         raise ValueError(f"{directory} is a file; give the directory of the model")
@@ -149,6 +148,11 @@ def load(
         return _blt(directory, dtype, device, speculate or 0)
     if speculate is not None:
         raise ValueError(f"speculate is for Byte Latent Transformers, and {directory} holds none; leave it out")
+    if segmentation is None:
+        # What was trained on bytes gives all of them probability, also those that are no text.
+        segmentation = "canonical" if method == "exact" and plain_kind(directory) is None else "all"
+    if tolerance is None:
+        tolerance = _DEFAULT_TOLERANCE[segmentation]
     viewed = Tokenizer(directory)
     network = _network(directory, dtype, device, tensor_parallel)
     size = int(network.get_output_embeddings().weight.shape[0])

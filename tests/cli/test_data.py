@@ -219,7 +219,7 @@ def test_progress(capsysbinary: Capture, monkeypatch: pytest.MonkeyPatch) -> Non
     assert capsysbinary.readouterr().err.decode().splitlines() == [
         "5,000,000 of 20,000,000 bytes read (25 %)",
         "10,000,000 of 20,000,000 bytes read (50 %), 5.0 MB/s, 2 s left",
-        "15,000,000 of 20,000,000 bytes read (75 %), 0.9 MB/s, 6 s left",
+        "15,000,000 of 20,000,000 bytes read (75 %), 909.1 kB/s, 6 s left",
         "0 of 0 bytes written (100 %)",
     ]
     assert data_prepare.NAME == "prepare"

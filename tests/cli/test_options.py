@@ -37,11 +37,16 @@ COMMANDS = {
     "blt calibrate": f"FILE --mean-patch --write --bytes --seed {PATCHING} {REPORT} {BLT}",
     "blt demo": f"PROMPT --max-bytes --temperature --seed --json {BLT}",
     "blt convert": "MODEL DIRECTORY --to --dtype --entropy --overwrite --progress",
+    "blt entropies": "PREPARED --model --out --processes --batch --device --json --progress --quiet",
     "data prepare": (
-        "INPUT --out --format --field --validation --unique --binary --shard-bytes --processes --json --progress"
+        "INPUT --out --format --field --validation --unique --files --bytes --seed --keep-downloads --binary "
+        "--shard-bytes --processes --json --progress"
     ),
     "data inspect": "DIR --verify --show --json --progress",
-    "train": "CONFIG KEY=VALUE --print-config --device --json --quiet",
+    "train": (
+        "CONFIG KEY=VALUE --print-config --device --json --quiet --launch --nodes --processes-per-node --gpus-per-node"
+        " --cpus-per-task --memory --time --partition --account --qos --constraint --notice --requeues --slurm --dry-run"
+    ),
 }
 SAMPLING_DEFAULTS: dict[str, object] = {
     "max_bytes": 64,
@@ -146,6 +151,17 @@ DEFAULTS: dict[str, dict[str, object]] = {
         "overwrite": False,
         "progress": False,
     },
+    "blt entropies": {
+        "prepared": "a",
+        "model": "b",
+        "out": None,
+        "processes": 1,
+        "batch": None,
+        "device": None,
+        "json": False,
+        "progress": False,
+        "quiet": False,
+    },
     "data prepare": {
         "inputs": ["a"],
         "out": "b",
@@ -153,6 +169,10 @@ DEFAULTS: dict[str, dict[str, object]] = {
         "field": "text",
         "validation": 0.01,
         "unique": False,
+        "files": None,
+        "bytes": None,
+        "seed": 0,
+        "keep_downloads": False,
         "binary": False,
         "shard_bytes": 1 << 30,
         "processes": 1,
@@ -167,11 +187,18 @@ DEFAULTS: dict[str, dict[str, object]] = {
         "device": None,
         "json": False,
         "quiet": False,
+        **dict.fromkeys(
+            (
+                *("launch", "nodes", "processes_per_node", "gpus_per_node", "cpus_per_task", "memory", "time"),
+                *("partition", "account", "qos", "constraint", "notice", "requeues", "slurm", "dry_run"),
+            )
+        ),
     },
 }
 NEEDED = {
     "blt calibrate": ["--mean-patch", "5"],
     "blt convert": ["a", "b"],
+    "blt entropies": ["a", "--model", "b"],
     "data prepare": ["a", "--out", "b"],
     "data inspect": ["a"],
     "train": ["cpu-tiny"],

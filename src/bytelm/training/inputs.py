@@ -11,6 +11,8 @@ from bytelm.training.data.options import Options
 from bytelm.training.data.preparing import prepare
 from bytelm.training.data.rows import Rows
 from bytelm.training.data.shards import Shards
+from bytelm.training.data.uncertainties import Uncertainties
+from bytelm.training.entropy_models import open_entropy_model
 
 PREPARED: Final = "data"
 """Where files are prepared, in the directory of the run."""
@@ -35,7 +37,9 @@ def open_data(config: TrainConfig, progress: Callable[[int, int, str], None] | N
     Files that were not prepared become so in ``config.out``, with nothing held out.
 
     Raises:
-        ValueError: there is no data, or it is not readable.
+        ValueError: there is no data, or it is not readable; or the entropies are those of other data, or of another
+            entropy model.
+        FileNotFoundError: the entropies are not there, or not finished.
     """
     check_runnable(config)
     place = Path(config.data)
@@ -48,5 +52,24 @@ def open_data(config: TrainConfig, progress: Callable[[int, int, str], None] | N
         place = prepared
     splits = read_manifest(place).splits
     held_out = VALIDATION in splits and splits[VALIDATION].documents > 0
-    validation = Rows(Shards(place, VALIDATION), config.length, 0, epochs=1) if held_out else None
-    return Data(Rows(Shards(place, TRAIN), config.length, config.seed), validation)
+    validation = _rows(config, place, VALIDATION, 0, epochs=1) if held_out else None
+    return Data(_rows(config, place, TRAIN, config.seed), validation)
+
+
+def _rows(config: TrainConfig, place: Path, split: str, seed: int, epochs: int | None = None) -> Rows:
+    """The rows of a split, with the entropies that were computed of it."""
+    shards = Shards(place, split)
+    uncertainties = _uncertainties(config, shards) if config.entropies else None
+    return Rows(shards, config.length, seed, epochs, uncertainties)
+
+
+def _uncertainties(config: TrainConfig, shards: Shards) -> Uncertainties:
+    found = Uncertainties(config.entropies, shards)
+    _, wanted = open_entropy_model(Path(config.entropy_model))
+    if found.model_sha256 != wanted:
+        raise ValueError(
+            f"the entropies in {config.entropies!r} are those of the entropy model {found.model_sha256}, and "
+            f"{config.entropy_model!r} holds {wanted}; set entropy_model to the one that computed them, or compute "
+            f"them anew: bytelm blt entropies {config.data} --model {config.entropy_model}"
+        )
+    return found

@@ -35,7 +35,12 @@ class StepReport:
 
 
 class Metrics:
-    """The file of metrics; lines behind the step that a run goes on from are left out (mutable)."""
+    """The file of metrics; lines behind the step that a run goes on from are left out (mutable).
+
+    Args:
+        path: of the file.
+        step: that the run goes on from.
+    """
 
     def __init__(self, path: Path, step: int) -> None:
         self._path = path
@@ -48,6 +53,12 @@ class Metrics:
         fields = asdict(values) if isinstance(values, StepReport) else dict(values)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"kind": kind, **fields}) + "\n")
+
+    def flush(self) -> None:
+        """Nothing: each line is written at once."""
+
+    def close(self) -> None:
+        """Nothing: the file is open for a line only."""
 
     def _lines(self) -> list[str]:
         if not self._path.is_file():

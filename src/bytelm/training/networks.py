@@ -1,4 +1,4 @@
-"""The networks of training runs: fresh ones, their size, and their loss.
+"""The networks of training runs: their shape, their size, and their loss.
 
 Shapes: R rows, N positions, V ids of the vocabulary.
 """
@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from bytelm.blt.attention import whole
 from bytelm.blt.config import BltConfig
 from bytelm.blt.entropy import EntropyModel
-from bytelm.blt.layers import initialize
 from bytelm.blt.model import Blt
 from bytelm.blt.vocabulary import SIZE
 from bytelm.training.config import TrainConfig
@@ -51,24 +50,12 @@ class Loss(NamedTuple):
     """What some predictions cost; add up those of all parts of a batch, and divide once.
 
     Attributes:
-        nats: the sum over the targets, float32 ``()``.
+        nats: the sum over the targets, float64 ``()``.
         targets: how many there are, int64 ``()``.
     """
 
     nats: Tensor
     targets: Tensor
-
-
-def build(config: TrainConfig) -> Blt | ByteTransformer:
-    """The network of a run with its first weights, in float32 on the CPU.
-
-    They follow from the seed, whatever was drawn before; torch's own generator is as it was afterwards.
-    """
-    network = skeleton(config).to_empty(device="cpu")
-    with torch.random.fork_rng(devices=()):
-        torch.default_generator.manual_seed(config.seed)
-        initialize(network)
-    return network
 
 
 def skeleton(config: TrainConfig) -> Blt | ByteTransformer:
@@ -84,7 +71,7 @@ def count_parameters(network: nn.Module) -> ParameterCounts:
 
 
 def loss(logits_RNV: Tensor, targets_RN: Tensor, weights_RN: Tensor) -> Loss:
-    """The cross entropy of the real targets, computed in float32.
+    """The cross entropy of the real targets, each computed in float32.
 
     Args:
         logits_RNV: of the id behind each position.
@@ -102,5 +89,7 @@ def loss(logits_RNV: Tensor, targets_RN: Tensor, weights_RN: Tensor) -> Loss:
     if weights_RN.dtype != torch.bool:
         raise ValueError(f"weights must be bool, got {weights_RN.dtype}")
     targets = targets_RN.masked_fill(~weights_RN, _UNREAL)
-    nats = F.cross_entropy(logits_RNV.flatten(0, -2).float(), targets.flatten(), reduction="sum", ignore_index=_UNREAL)
-    return Loss(nats, weights_RN.sum())
+    logits = logits_RNV.flatten(0, -2).float()
+    nats = F.cross_entropy(logits, targets.flatten(), reduction="none", ignore_index=_UNREAL)
+    # In float32, how a batch is shared among processes would be seen in the sixth digit of a sum.
+    return Loss(nats.double().sum(), weights_RN.sum())

@@ -1,10 +1,12 @@
 """Optimizers: AdamW, or Muon for the matrices within a model and AdamW for the rest."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.tensor import DTensor
 from torch.optim import AdamW, Optimizer
 
 from bytelm.training.config import OptimizerConfig
@@ -19,17 +21,20 @@ _FUSED: Final = ("cpu", "cuda")
 """Devices with one kernel for all of AdamW: on a CPU, it is four times as fast."""
 
 
-def roles(network: nn.Module) -> dict[Role, list[nn.Parameter]]:
-    """The parameters that are to be trained, by what they are; those frozen are left out."""
+def roles(network: nn.Module, trained: Collection[nn.Parameter] | None = None) -> dict[Role, list[nn.Parameter]]:
+    """The parameters that are to be trained, by what they are: those of ``trained``, or all; no frozen ones."""
+    chosen = None if trained is None else set(trained)
     found: dict[Role, list[nn.Parameter]] = {"hidden": [], "output": [], "tables": [], "norms": []}
     for role, parameter in _roles(network):
-        if parameter.requires_grad:
+        if parameter.requires_grad and (chosen is None or parameter in chosen):
             found[role].append(parameter)
     return found
 
 
-def make_optimizers(network: nn.Module, config: OptimizerConfig) -> list[Optimizer]:
-    """The optimizers that together train a network, each parameter in one of them.
+def make_optimizers(
+    network: nn.Module, config: OptimizerConfig, trained: Collection[nn.Parameter] | None = None
+) -> list[Optimizer]:
+    """The optimizers that together train a network, or some of its parameters, each of which is in one of them.
 
     Matrices decay; norms, embeddings and tables of n-grams do not. All groups have one learning rate: Muon's steps
     are scaled to the size of AdamW's (Liu et al. 2025, "Muon is Scalable for LLM Training", section 2.2).
@@ -37,7 +42,7 @@ def make_optimizers(network: nn.Module, config: OptimizerConfig) -> list[Optimiz
     Raises:
         ValueError: nothing is to be trained, or this torch has no Muon.
     """
-    own = roles(network)
+    own = roles(network, trained)
     if not any(own.values()):
         raise ValueError("the network has no parameters to train: all of them are frozen")
     if config.name == "adamw":
@@ -82,4 +87,13 @@ def _muon(parameters: list[nn.Parameter], config: OptimizerConfig) -> Optimizer:
 
 
 def _groups(parameters: list[nn.Parameter], decay: float) -> list[Group]:
-    return [{"params": parameters, "weight_decay": decay}] if parameters else []
+    """Groups of parameters; each is spread over one grid of processes, as kernels for many parameters ask for."""
+    found: dict[DeviceMesh | None, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        found.setdefault(mesh_of(parameter), []).append(parameter)
+    return [{"params": some, "weight_decay": decay} for some in found.values()]
+
+
+def mesh_of(parameter: Tensor) -> DeviceMesh | None:
+    """The processes that a parameter is spread over; ``None`` where each has all of it."""
+    return parameter.device_mesh if isinstance(parameter, DTensor) else None

@@ -1,37 +1,36 @@
-"""A training run on one process: the same weights, to the last bit, whether it was cut off or not."""
+"""A training run: the same weights, to the last bit, whether it was cut off or not."""
 
 import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from bytelm.blt.config import BltConfig
+from bytelm.blt.config import BltConfig, StackConfig
 from bytelm.blt.model import Blt
-from bytelm.blt.weights.reading import open_checkpoint
-from bytelm.training.checkpoints import Checkpoint, Checkpoints
-from bytelm.training.config import TrainConfig, check_runnable
+from bytelm.training.checkpoints import Saved
+from bytelm.training.clipping import clip
+from bytelm.training.config import TrainConfig
 from bytelm.training.data.ahead import batches_ahead
 from bytelm.training.data.rows import Batch, Rows
-from bytelm.training.evaluating import sampled, validated
-from bytelm.training.export import export
-from bytelm.training.inputs import Data
-from bytelm.training.metrics import METRICS, Metrics, StepReport
-from bytelm.training.networks import ByteTransformer, build
+from bytelm.training.entropy_models import take_entropy_model
+from bytelm.training.metrics import StepReport
 from bytelm.training.optimizer import make_optimizers, set_rate
 from bytelm.training.schedule import rate_factor
 from bytelm.training.settings import settings_of
+from bytelm.training.spreading import build, release, whole
 from bytelm.training.stages import SAMPLE, Stage, calibrated, entropy_steps, loss_of, trained_parts
+from bytelm.training.state import make_room, state_of
+from bytelm.training.world import World
 
-CHECKPOINTS: Final = "checkpoints"
-
-FREE: Final = ("steps", "out", "checkpoint_every", "keep", "validate_every", "sample_every")
-"""What may differ where a run is taken up again."""
+FREE: Final = (
+    *("steps", "out", "checkpoint_every", "keep", "validate_every", "sample_every", "report_to"),
+    *("accumulate", "checkpoint_activations", "compile", "tensor_parallel"),
+)
+"""What may differ where a run is taken up again; the second line changes rounding alone."""
 
 
 class Run:
@@ -42,75 +41,102 @@ class Run:
     Args:
         config: what is trained.
         rows: the data; row ``step * config.rows`` is the first one of a step.
-        device: where it runs.
-        checkpoint: what it goes on from; ``None`` to begin.
+        world: the processes that train together, each with its own run.
+        saved: what it goes on from; ``None`` to begin.
 
     Raises:
-        ValueError: the checkpoint is of another run.
+        ValueError: the checkpoint is of another run, or the rows cannot be shared among so many processes.
     """
 
-    def __init__(
-        self, config: TrainConfig, rows: Rows, device: torch.device, checkpoint: Checkpoint | None = None
-    ) -> None:
+    def __init__(self, config: TrainConfig, rows: Rows, world: World, saved: Saved | None = None) -> None:
+        if config.rows % (config.accumulate * world.replicas):
+            raise ValueError(
+                f"the {config.rows} rows of a batch cannot be shared by {world.replicas} replicas in "
+                f"{config.accumulate} equal parts each; make rows a multiple of {config.accumulate * world.replicas}"
+            )
         self.config = config
         self.step = 0
         self.bits_per_byte = math.nan
+        self.world = world
         self._rows = rows
-        self._first = entropy_steps(config) if checkpoint is None else int(checkpoint.facts["entropy_steps"])
-        self.device = device
-        self.network: Blt | ByteTransformer = build(config).to(device)
+        self._first = entropy_steps(config) if saved is None else int(saved.facts["entropy_steps"])
+        self.network = build(config, world)
         if isinstance(self.network, Blt) and config.entropy_model:
-            _take_entropy_model(self.network, Path(config.entropy_model))
-        if checkpoint is None:
+            take_entropy_model(self.network, Path(config.entropy_model))
+        if saved is None:
             self._enter(self.stage, fresh=True)
         else:
-            self._resume(checkpoint)
+            self._resume(saved)
 
     @property
     def stage(self) -> Stage:
         """What the next step trains."""
         return self._stage_at(self.step)
 
-    def checkpoint(self) -> Checkpoint:
-        """Where the run stands."""
+    @property
+    def model(self) -> BltConfig | StackConfig:
+        """The shape of the network; that of a Byte Latent Transformer with the threshold that was calibrated."""
+        return self.network.config
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the run goes on from besides its tensors."""
         threshold = self.network.config.patching.threshold if isinstance(self.network, Blt) else None
-        facts = {"config": _plain(self.config), "threshold": threshold, "entropy_steps": self._first}
-        optimizers = [optimizer.state_dict() for optimizer in self._optimizers]
-        return Checkpoint(self.step, self.network.state_dict(), optimizers, facts)
+        return {"config": _plain(self.config), "threshold": threshold, "entropy_steps": self._first}
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """What it has learned, of which this process may hold a part; see `bytelm.training.state`."""
+        return state_of(self.network, self._optimizers)
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """All parameters of the network, whole, on the CPU; empty but for the first process. All of them must ask."""
+        found = {}
+        for name, parameter in self.network.named_parameters():
+            full = whole(parameter)
+            if self.world.speaks:
+                found[name] = full.cpu()
+        return found
 
     def steps(self) -> Iterator[StepReport]:
         """Make the steps that are left, and tell of each one."""
-        count = self.config.rows
-        numbers = (range(step * count, (step + 1) * count) for step in range(self.step, self.config.steps))
-        for batch in batches_ahead(self._rows, numbers):
+        count, own = self.config.rows, self.config.rows // self.world.replicas
+        firsts = (step * count + self.world.replica * own for step in range(self.step, self.config.steps))
+        for batch in batches_ahead(self._rows, (range(first, first + own) for first in firsts)):
             yield self._make_step(batch)
 
     def _make_step(self, batch: Batch) -> StepReport:
         begun, stage = time.perf_counter(), self.stage
         if stage != self._stage:
             self._enter(stage, fresh=True)
-        for optimizer in self._optimizers:
-            optimizer.zero_grad(set_to_none=True)
-        targets = int(batch.weights.sum())
-        nats = 0.0
-        for part in _parts(batch, self.config.accumulate):
-            cost = loss_of(self.network, stage, part, self.device)
-            torch.autograd.backward(cost.nats / targets)
-            nats += float(cost.nats.detach())
+        (targets,) = self.world.sum(int(batch.weights.sum()))
+        (nats,) = self.world.sum(self._gradients(batch, stage, targets))
         bits = nats / targets / math.log(2)
         if not math.isfinite(bits):
             raise FloatingPointError(
                 f"the loss of step {self.step + 1} is {bits} bits a byte; go on from the last checkpoint with a lower "
                 f"optimizer.rate, or a smaller optimizer.clip"
             )
-        norm = float(torch.nn.utils.clip_grad_norm_(self._parameters, self.config.optimizer.clip or math.inf))
+        norm = clip(self._parameters, self.config.optimizer.clip)
         rate = self._rate()
         set_rate(self._optimizers, rate)
         for optimizer in self._optimizers:
             optimizer.step()
         self.step += 1
         self.bits_per_byte = bits if math.isnan(self.bits_per_byte) else 0.9 * self.bits_per_byte + 0.1 * bits
-        return StepReport(self.step, stage, bits, rate, norm, targets, time.perf_counter() - begun)
+        return StepReport(self.step, stage, bits, rate, norm, int(targets), time.perf_counter() - begun)
+
+    def _gradients(self, batch: Batch, stage: Stage, targets: float) -> float:
+        """Compute the gradients of a batch, of which this replica has a share (mutates); its nats."""
+        for optimizer in self._optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        # Replicas take the mean of their gradients, so each gives its share of the sum times their number.
+        share = targets / self.world.replicas
+        nats = 0.0
+        for part in batch.parts(self.config.accumulate):
+            cost = loss_of(self.network, stage, part, self.world.device)
+            torch.autograd.backward(cost.nats / share)
+            nats += float(cost.nats.detach())
+        return nats
 
     def _stage_at(self, step: int) -> Stage:
         """What a step trains; more steps in all do not make the first stage longer once it has begun."""
@@ -125,104 +151,26 @@ class Run:
     def _enter(self, stage: Stage, fresh: bool) -> None:
         """Begin a stage: its parameters, its optimizers, and the threshold of patches that it takes (mutates)."""
         self._stage: Stage = stage
-        for parameter in self.network.parameters():
-            parameter.requires_grad_(False)
         parts = trained_parts(self.network, stage)
         self._parameters = [parameter for part in parts for parameter in part.parameters()]
-        for parameter in self._parameters:
-            parameter.requires_grad_(True)
-        self._optimizers = make_optimizers(self.network, self.config.optimizer)
+        self._optimizers = make_optimizers(self.network, self.config.optimizer, self._parameters)
         mean = self.config.mean_patch
         if fresh and stage == "model" and mean is not None and isinstance(self.network, Blt):
+            # Every process calibrates on the same rows, so all cut alike.
             sample = self._rows.batch(range(SAMPLE))
-            self.network.config = calibrated(self.network, sample, mean, self.device)
+            self.network.config = calibrated(self.network, sample, mean, self.world.device)
+            release(self.network)
 
-    def _resume(self, checkpoint: Checkpoint) -> None:
-        _check_same(self.config, checkpoint.facts["config"])
-        self.network.load_state_dict(dict(checkpoint.weights))
-        threshold = checkpoint.facts["threshold"]
+    def _resume(self, saved: Saved) -> None:
+        _check_same(self.config, saved.facts["config"])
         if isinstance(self.network, Blt):
-            patching = replace(self.network.config.patching, threshold=threshold)
+            patching = replace(self.network.config.patching, threshold=saved.facts["threshold"])
             self.network.config = replace(self.network.config, patching=patching)
-        self.step = checkpoint.step
+        self.step = saved.step
         # The stage of the last step made: a stage that begins with the next step begins there.
         self._enter(self._stage_at(max(0, self.step - 1)), fresh=False)
-        for optimizer, state in zip(self._optimizers, checkpoint.optimizers, strict=True):
-            optimizer.load_state_dict(dict(state))
-
-
-class Watcher(Protocol):
-    """Who is told how a run goes, and says when it is to stop."""
-
-    def step(self, report: StepReport, /) -> None:
-        """A step was made."""
-        ...
-
-    def validation(self, step: int, bits_per_byte: float, /) -> None:
-        """What the model needs for texts that it does not learn from, bits a byte."""
-        ...
-
-    def sample(self, step: int, text: bytes, /) -> None:
-        """What the model writes."""
-        ...
-
-    def stopped(self) -> bool:
-        """Whether the run is to end here, for now."""
-        ...
-
-
-def train(config: TrainConfig, data: Data, device: torch.device, watcher: Watcher) -> Run:
-    """Train, from the newest checkpoint on where there is one, and leave the finished model in ``config.out``.
-
-    Args:
-        config: what is trained.
-        data: the rows.
-        device: where it runs.
-        watcher: is told of each step, and may stop the run behind one; it is saved then.
-
-    Returns:
-        the run; ``run.step`` is less than ``config.steps`` where it was stopped.
-
-    Raises:
-        ValueError: something lacks in the configuration, or what is in ``config.out`` is of another run.
-        FloatingPointError: the loss is no number any more.
-    """
-    check_runnable(config)
-    out = Path(config.out)
-    out.mkdir(parents=True, exist_ok=True)
-    checkpoints = Checkpoints(out / CHECKPOINTS, config.keep)
-    run = Run(config, data.rows, device, checkpoints.newest())
-    metrics = Metrics(out / METRICS, run.step)
-    for report in run.steps():
-        metrics.write("step", report)
-        watcher.step(report)
-        if _due(config.validate_every, run) and data.validation is not None and run.stage == "model":
-            bits = validated(run.network, data.validation, device)
-            metrics.write("validation", {"step": run.step, "bits_per_byte": bits})
-            watcher.validation(run.step, bits)
-        if _due(config.sample_every, run) and run.stage == "model" and isinstance(run.network, Blt):
-            text = sampled(run.network, config.seed)
-            metrics.write("sample", {"step": run.step, "text": text.decode("utf-8", "replace")})
-            watcher.sample(run.step, text)
-        if _due(config.checkpoint_every, run):
-            checkpoints.save(run.checkpoint())
-        if watcher.stopped():
-            break
-    if run.step not in checkpoints.steps():
-        checkpoints.save(run.checkpoint())
-    if run.step == config.steps and isinstance(run.network, Blt):
-        export(run.network, out)
-    return run
-
-
-def _due(every: int, run: Run) -> bool:
-    return every > 0 and (run.step % every == 0 or run.step == run.config.steps)
-
-
-def _parts(batch: Batch, many: int) -> Iterator[Batch]:
-    """A batch in equal parts."""
-    for ids, first, weights in zip(*(np.split(array, many) for array in batch), strict=True):
-        yield Batch(ids, first, weights)
+        make_room(self.network, self._optimizers, saved.shapes())
+        saved.read(self.tensors(), self.world)
 
 
 def _plain(config: TrainConfig) -> dict[str, Any]:
@@ -238,19 +186,3 @@ def _check_same(config: TrainConfig, before: Mapping[str, Any]) -> None:
                 f"{config.out} holds a run with {key}={before.get(key)}, not {now.get(key)}; "
                 f"name another out=DIRECTORY, or the same settings"
             )
-
-
-def _take_entropy_model(network: Blt, directory: Path) -> None:
-    """Give a network the trained entropy model of another one (mutates)."""
-    checkpoint = open_checkpoint(directory)
-    assert isinstance(network.config, BltConfig)
-    if checkpoint.config.entropy != network.config.entropy:
-        raise ValueError(
-            f"the entropy model in {directory} is {checkpoint.config.entropy}, and the configuration has "
-            f"{network.config.entropy}; set model.entropy to that"
-        )
-    with torch.no_grad():
-        own: dict[str, Tensor] = dict(network.named_parameters())
-        for name in checkpoint.names:
-            if name.startswith("patcher."):
-                own[name].copy_(checkpoint[name])

@@ -110,7 +110,7 @@ def test_a_directory_that_is_taken(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     with pytest.raises(ValueError, match="file is not a directory"):
         save_directory(tmp_path / "file", released(), tensors, overwrite=True)
-    with pytest.raises(ValueError, match="holds something else than a Byte Latent Transformer, and is not overwritten"):
+    with pytest.raises(ValueError, match="holds something else than a model over bytes, and is not overwritten"):
         save_directory(tmp_path, released(), tensors, overwrite=True)
     assert hidden(tmp_path) == []
 

@@ -41,7 +41,7 @@ def test_a_folder(tree: Path) -> None:
     assert found.size == 30
     assert found.troubles.counts == {"hidden": 3, "special": 3}
     assert found.troubles.examples["special"][1] == f"'{tree}/broken': no ordinary file"
-    assert [file.compressed for file in found.files] == [False, True, False, False, False, False]
+    assert [file.compression for file in found.files] == ["", "gz", "", "", "", ""]
 
 
 def test_folders_that_are_passed_over(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -248,7 +248,9 @@ def test_what_is_in_the_way(inputs: list[Path], tmp_path: Path) -> None:
 def test_options_that_cannot_be() -> None:
     with pytest.raises(ValueError, match=r"validation is 1.0; expected a share of the documents, from 0 to below 1"):
         Options(validation=1.0)
-    with pytest.raises(ValueError, match="form is 'csv'; expected one of jsonl, parquet, text, or None for what names"):
+    with pytest.raises(
+        ValueError, match="form is 'csv'; expected one of jsonl, parquet, arrow, text, or None for what"
+    ):
         Options(form="csv")
     with pytest.raises(ValueError, match="shard_bytes is 0; expected at least 1"):
         Options(shard_bytes=0)

@@ -84,8 +84,23 @@ def test_a_batch_is_its_rows() -> None:
     batch = rows.batch(numbers)
     assert (batch.ids.shape, batch.first.shape, batch.weights.shape) == ((4, 6), (4, 5), (4, 5))
     for index, number in enumerate(numbers):
-        for one, other in zip(rows.row(number), batch, strict=True):
+        row = rows.row(number)
+        for one, other in zip(row[:3], batch[:3], strict=True):
             assert (one == other[index]).all()
+        assert row.entropies is batch.entropies is None
+
+
+def test_parts_of_a_batch() -> None:
+    rows = Rows(Texts([b"abc", b"", b"defgh"]), 5, 0)
+    batch = rows.batch(range(6))
+    parts = list(batch.parts(3))
+    for number, part in enumerate(parts):
+        wanted = rows.batch([2 * number, 2 * number + 1])
+        assert all((one == other).all() for one, other in zip(part[:3], wanted[:3], strict=True))
+        assert part.entropies is None
+    assert (batch.rows_of(slice(4, 6)).ids == parts[2].ids).all()
+    with pytest.raises(ValueError, match="6 rows cannot be cut into 4 equal parts; give a number that divides"):
+        next(batch.parts(4))
 
 
 def test_by_hand() -> None:

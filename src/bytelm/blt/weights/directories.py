@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from bytelm.blt.weights.forms import form_of
+from bytelm.blt.weights.plain_config import plain_kind
 
 
 @contextlib.contextmanager
@@ -18,7 +19,7 @@ def whole_directory(target: Path, overwrite: bool = False) -> Iterator[Path]:
 
     Args:
         target: a directory that is not there yet, or is empty.
-        overwrite: whether it may also hold a Byte Latent Transformer, which is then gone.
+        overwrite: whether it may also hold a model over bytes, which is then gone.
 
     Raises:
         ValueError: something else is there.
@@ -64,8 +65,8 @@ def _check_free(target: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise ValueError(f"{target} is not empty; name another directory, or say that it may be overwritten")
-    if form_of(target) is None:
-        raise ValueError(f"{target} holds something else than a Byte Latent Transformer, and is not overwritten")
+    if form_of(target) is None and plain_kind(target) is None:
+        raise ValueError(f"{target} holds something else than a model over bytes, and is not overwritten")
 
 
 def _unused(path: Path) -> Path:

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from bytelm.blt.config import HashConfig
-from bytelm.blt.weights.shapes import HASHES, Shape
+from bytelm.blt.weights.shapes import ENTROPY_PREFIX, HASHES, Shape
 
 Part = Literal["model", "entropy"]
 """Which files: those of the model itself, or Meta's of the entropy model."""
-
-ENTROPY_PREFIX: Final = "patcher."
 
 _META: Final[Mapping[str, str]] = {
     "self_attn": "attention",

@@ -12,6 +12,9 @@ HASHES = "encoder_hash_tok_embedding.weight"
 OUTPUT = "lm_head.weight"
 """The output layer, ``(size, width)``."""
 
+ENTROPY_PREFIX = "patcher."
+"""How the names of the entropy model's parameters begin."""
+
 
 def parameter_shapes(config: BltConfig) -> dict[str, Shape]:
     """The shape of every parameter of `bytelm.blt.model.Blt`, by its name."""
@@ -21,18 +24,28 @@ def parameter_shapes(config: BltConfig) -> dict[str, Shape]:
     shapes[HASHES] = (config.hashes.tables * config.hashes.rows, encoder.width)
     shapes["local_encoder.embed_tokens.weight"] = (config.size, encoder.width)
     shapes["local_encoder.patch_embedding_projection.weight"] = (concatenated, encoder.width)
-    shapes.update(_blocks("local_encoder", encoder))
+    shapes.update(_blocks("local_encoder.", encoder))
     shapes.update(_cross_attentions("local_encoder", encoder, encoder_cross_attentions(config)))
     if concatenated != whole.width:
         shapes["global_transformer.token_embedding_projection.weight"] = (whole.width, concatenated)
-    shapes.update(_blocks("global_transformer", whole))
+    shapes.update(_blocks("global_transformer.", whole))
     shapes["local_decoder.patch_embedding_projection.weight"] = (config.keys_per_patch * decoder.width, whole.width)
-    shapes.update(_blocks("local_decoder", decoder))
+    shapes.update(_blocks("local_decoder.", decoder))
     everywhere = decoder.layers if config.decoder_cross_attends_everywhere else 1
     shapes.update(_cross_attentions("local_decoder", decoder, everywhere))
     shapes["local_decoder.norm.weight"] = (decoder.width,)
     if config.entropy is not None:
-        shapes.update(_entropy_model(config.entropy, config.size))
+        entropy = transformer_shapes(config.entropy, config.size)
+        shapes.update({f"{ENTROPY_PREFIX}{name}": shape for name, shape in entropy.items()})
+    return shapes
+
+
+def transformer_shapes(stack: StackConfig, size: int) -> dict[str, Shape]:
+    """The shape of every parameter of `bytelm.blt.entropy.EntropyModel`, by its name."""
+    shapes: dict[str, Shape] = {"embed_tokens.weight": (size, stack.width)}
+    shapes.update(_blocks("", stack))
+    shapes["norm.weight"] = (stack.width,)
+    shapes["lm_head.weight"] = (size, stack.width)
     return shapes
 
 
@@ -41,16 +54,9 @@ def encoder_cross_attentions(config: BltConfig) -> int:
     return 1 if config.encoder_cross_attention == "last" else config.encoder.layers
 
 
-def _entropy_model(stack: StackConfig, size: int) -> Iterator[tuple[str, Shape]]:
-    yield "patcher.embed_tokens.weight", (size, stack.width)
-    yield from _blocks("patcher", stack)
-    yield "patcher.norm.weight", (stack.width,)
-    yield "patcher.lm_head.weight", (size, stack.width)
-
-
 def _blocks(owner: str, stack: StackConfig) -> Iterator[tuple[str, Shape]]:
     for layer in range(stack.layers):
-        block = f"{owner}.layers.{layer}"
+        block = f"{owner}layers.{layer}"
         yield from _attention(f"{block}.self_attn", stack)
         yield f"{block}.mlp.gate_proj.weight", (stack.hidden, stack.width)
         yield f"{block}.mlp.up_proj.weight", (stack.hidden, stack.width)

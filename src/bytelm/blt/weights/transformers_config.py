@@ -173,14 +173,19 @@ def _stack(fields: Fields, defaults: _Defaults, window: int | None) -> StackConf
             heads=heads,
             key_value_heads=fields.integer("num_key_value_heads", 0) or heads,
             hidden=fields.integer("intermediate_size", hidden or 0) or int(8 * width / 3),
-            theta=_theta(fields, defaults.theta),
+            theta=rope_theta(fields, defaults.theta),
             window=window,
             # The converter of transformers wrote norm_eps, which is 1e-5 in the release as the default is.
             epsilon=fields.number("rms_norm_eps", fields.number("norm_eps", 1e-5)),
         )
 
 
-def _theta(fields: Fields, default: float) -> float:
+def rope_theta(fields: Fields, default: float) -> float:
+    """The base of the rotary embeddings in a section.
+
+    Raises:
+        ConfigurationError: they are not the plain ones.
+    """
     name = "rope_scaling" if fields.has("rope_scaling") else "rope_parameters"
     rope = fields.section(name)
     kind = rope.text("rope_type", rope.text("type", "default"))

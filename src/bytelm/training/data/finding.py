@@ -2,15 +2,16 @@
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
-from bytelm.corpora.inputs import STANDARD_INPUT, format_of
+from bytelm.corpora.inputs import STANDARD_INPUT
+from bytelm.training.data.forms import compression_of, form_of
+from bytelm.training.data.hub_files import HubFile, Listing
+from bytelm.training.data.saved import saved_files
 from bytelm.training.data.troubles import Tally, Trouble, Troubles
-
-TEXT = "text"
-FORMS = ("jsonl", "parquet", TEXT)
 
 
 @dataclass(frozen=True)
@@ -18,30 +19,57 @@ class File:
     """A file to read.
 
     Attributes:
-        name: as it was given, or found.
+        name: as it was given, or found; by which messages call it.
         form: one of ``FORMS``; each record is a document, of ``text`` the whole file.
         size: in bytes, as it lies there.
         modified: nanoseconds since 1970.
+        place: where it lies, if that is not its name: a download.
     """
 
     name: str
     form: str
     size: int
     modified: int
+    place: str | None = None
 
     @property
-    def compressed(self) -> bool:
-        """Whether the lines in it are compressed."""
-        return self.name.endswith(".gz")
+    def path(self) -> str:
+        """Where it lies."""
+        return self.place or self.name
+
+    @property
+    def compression(self) -> str:
+        """Of the lines in it: ``gz``, ``zst``, or empty for none."""
+        return compression_of(self.name)
+
+    @property
+    def state(self) -> tuple[object, ...]:
+        """What tells it from other files, and from other versions of it."""
+        return self.name, self.form, self.size, self.modified
+
+
+AnyFile: TypeAlias = File | HubFile
 
 
 @dataclass(frozen=True)
 class Source:
-    """An input as it was named: a file, or a folder with so many files and bytes in it."""
+    """An input as it was named: a file, or a folder or a dataset of the hub with so many files and bytes in it.
+
+    Attributes:
+        name: as it was given.
+        files: how many are read.
+        bytes: of them.
+        location: of a dataset, with the commit in it; empty for files of this machine.
+    """
 
     name: str
     files: int
     bytes: int
+    location: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        """The source in ``data.json``."""
+        return {name: value for name, value in asdict(self).items() if name != "location" or value}
 
 
 @dataclass(frozen=True)
@@ -50,13 +78,15 @@ class Inputs:
 
     Attributes:
         sources: the inputs in the order in which they were named.
-        files: theirs, one behind the other; those of a folder sorted.
-        troubles: what was passed over in folders.
+        files: theirs, one behind the other; those of a folder or a dataset sorted.
+        troubles: what was passed over in folders and datasets.
+        listings: of the inputs that are datasets of the hub, by their names.
     """
 
     sources: tuple[Source, ...]
-    files: tuple[File, ...]
+    files: tuple[AnyFile, ...]
     troubles: Troubles
+    listings: Mapping[str, Listing] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -64,35 +94,56 @@ class Inputs:
         return sum(source.bytes for source in self.sources)
 
 
-def find_inputs(names: Sequence[str], form: str | None = None, apart: Sequence[Path] = ()) -> Inputs:
+def find_inputs(
+    names: Sequence[str],
+    form: str | None = None,
+    apart: Sequence[Path] = (),
+    listings: Mapping[str, Listing] | None = None,
+) -> Inputs:
     """The inputs of these names.
 
     Args:
         names: files, and folders, which are walked; links to folders are not followed.
-        form: of all files; by default names tell it: ``.jsonl``, ``.jsonl.gz``, ``.parquet``, else text.
+        form: of all files; by default names tell it: ``.jsonl`` (also ``.gz`` and ``.zst``), ``.parquet``, ``.arrow``,
+            else text.
         apart: folders that are passed over.
+        listings: of the names that are datasets of the hub.
 
     Raises:
         ValueError: there is none, one cannot be read, or a file is among them twice.
     """
     tally = Tally()
     sources: list[Source] = []
-    files: list[File] = []
+    files: list[AnyFile] = []
     passed = {one.resolve() for one in apart}
+    listings = listings or {}
     for name in names:
-        found = list(_files_of(name, form, passed, tally))
-        sources.append(Source(name, len(found), sum(file.size for file in found)))
+        listing = listings.get(name)
+        found: list[AnyFile] = [*(_files_of(name, form, passed, tally) if listing is None else listing.files)]
+        sources.append(
+            Source(name, len(found), sum(file.size for file in found), "" if listing is None else listing.location)
+        )
         files.extend(found)
+        if listing is not None and listing.passed:
+            what = f"of another form or split, as {listing.example!r}"
+            tally.add(Trouble("passed_over", repr(listing.location), what, listing.passed))
     _check_once(files)
     if not files:
         given = ", ".join(map(repr, names)) or "no input at all"
         raise ValueError(f"there is no file in {given}; name files, or folders that hold some")
-    return Inputs(tuple(sources), tuple(files), tally.troubles())
+    return Inputs(tuple(sources), tuple(files), tally.troubles(), listings)
 
 
-def changed_files(files: Sequence[File]) -> list[str]:
-    """The names of the files that are not as they were found."""
-    return [file.name for file in files if _state(file.name) != (file.size, file.modified)]
+def changed_files(files: Sequence[AnyFile]) -> list[str]:
+    """The names of the files of this machine that are not as they were found."""
+    ours = [file for file in files if isinstance(file, File)]
+    return [file.name for file in ours if _state(file.path) != (file.size, file.modified)]
+
+
+def local_file(path: Path, name: str, form: str) -> File:
+    """A file under a name that does not say where it lies."""
+    found = path.stat()
+    return File(name, form, found.st_size, found.st_mtime_ns, str(path))
 
 
 def _state(name: str) -> tuple[int, int] | None:
@@ -124,6 +175,7 @@ def _walk(root: str, form: str | None, passed: set[Path], tally: Tally) -> Itera
         tally.add(Trouble("unreadable", repr(error.filename), error.strerror or "cannot be listed"))
 
     for folder, folders, names in os.walk(root, onerror=complain):
+        names, folders[:] = saved_files(folder, names, folders)
         folders[:] = [one for one in sorted(folders) if _is_entered(Path(folder, one), passed, tally)]
         for path in (Path(folder, name) for name in sorted(names)):
             if path.name.startswith("."):
@@ -154,13 +206,14 @@ def _ordinary(path: Path) -> os.stat_result | None:
 
 
 def _file(name: str, form: str | None, found: os.stat_result) -> File:
-    return File(name, form or format_of(name) or TEXT, found.st_size, found.st_mtime_ns)
+    return File(name, form or form_of(name), found.st_size, found.st_mtime_ns)
 
 
-def _check_once(files: Sequence[File]) -> None:
+def _check_once(files: Sequence[AnyFile]) -> None:
     seen: set[str] = set()
     for file in files:
-        path = os.path.abspath(file.name)  # noqa: PTH100 - links are files of their own
+        ours = isinstance(file, File)
+        path = os.path.abspath(file.name) if ours else file.name  # noqa: PTH100 - links are files of their own
         if path in seen:
             raise ValueError(f"{file.name!r} is among the inputs twice; name it, or the folder it is in, once")
         seen.add(path)

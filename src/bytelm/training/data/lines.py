@@ -1,24 +1,16 @@
 """The lines of a part of a file, plain or compressed. However long a line is, memory holds ``LARGE`` bytes of it."""
 
-import gzip
 import sys
 import zlib
 from collections.abc import Iterator
-from typing import IO, NamedTuple, Protocol
+from typing import IO, NamedTuple
 
 from bytelm.training.data.finding import File
 from bytelm.training.data.items import CHUNK, LARGE, To, damaged, unreadable
+from bytelm.training.data.unpacking import Readable, unpacked
 
 _LINES_BETWEEN_PLACES = 256
 """How often the place in a compressed file is asked for: a system call, so not at every line."""
-
-
-class Readable(Protocol):
-    """A file that gives lines."""
-
-    def readline(self, size: int, /) -> bytes:
-        """At most so many bytes of the line; nothing at the end."""
-        ...
 
 
 class Rest(Iterator[bytes]):
@@ -67,17 +59,17 @@ def read_lines(file: File, begin: int, end: int, to: To) -> Iterator[Line]:
         ReadingError: it cannot be opened, or read any further.
     """
     try:
-        raw = open(file.name, "rb", buffering=CHUNK)  # noqa: PTH123, SIM115 - closed below; errors of reading are others
+        raw = open(file.path, "rb", buffering=CHUNK)  # noqa: PTH123, SIM115 - closed below; errors of reading are others
     except OSError as error:
         raise unreadable(error) from error
     with raw:
-        if not file.compressed:
+        if not file.compression:
             for line in _lines(raw, _seek(raw, begin, end), end):
                 to(line.place - begin)
                 yield line
             return
-        with gzip.open(raw) as unpacked:
-            for number, line in enumerate(_lines(unpacked, 0, sys.maxsize)):
+        with unpacked(raw, file.compression) as stream:
+            for number, line in enumerate(_lines(stream, 0, sys.maxsize)):
                 if number % _LINES_BETWEEN_PLACES == 0:
                     to(raw.tell())
                 yield line

@@ -94,7 +94,7 @@ class Manifest:
             "bytes": self.bytes,
             "splits": {name: split.as_json() for name, split in self.splits.items()},
             "settings": dict(self.settings),
-            "inputs": [asdict(source) for source in self.sources],
+            "inputs": [source.as_json() for source in self.sources],
             "fingerprint": self.fingerprint,
             **self.troubles.as_json(),
         }

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bytelm.corpora.extras import pyarrow
+from bytelm.training.data.columns import texts_of, wrong_column
+from bytelm.training.data.finding import File
 from bytelm.training.data.items import Item, ReadingError, To, damaged, unreadable
 from bytelm.training.data.troubles import Trouble
 
@@ -17,26 +16,26 @@ _BATCH_BYTES = 1 << 25
 _MOST_ROWS = 1 << 13
 
 
-def group_sizes(path: str) -> list[int]:
+def group_sizes(file: File) -> list[int]:
     """The bytes of each row group, unpacked; none where the file is damaged, which ``read_rows`` tells of.
 
     Raises:
         ValueError: pyarrow is not installed.
     """
     try:
-        with _open(path) as file:
-            return [file.metadata.row_group(group).total_byte_size for group in range(file.num_row_groups)]
+        with _open(file.path) as opened:
+            return [opened.metadata.row_group(group).total_byte_size for group in range(opened.num_row_groups)]
     except ReadingError:
         return []
 
 
-def read_rows(path: str, field: str, first: int, last: int, size: int, to: To) -> Iterator[Item]:
+def read_rows(file: File, field: str, first: int, last: int, size: int, to: To) -> Iterator[Item]:
     """The texts in the row groups ``[first, last)``, and what is wrong with rows that have none.
 
     Memory holds about 32 MiB of them, or the page that they are in: writers decide how large that is.
 
     Args:
-        path: of the file.
+        file: which.
         field: the column; of texts, or of bytes.
         first: the first row group.
         last: the one behind the last.
@@ -46,16 +45,16 @@ def read_rows(path: str, field: str, first: int, last: int, size: int, to: To) -
     Raises:
         ReadingError: the file cannot be opened, or read any further.
     """
-    with _open(path) as file:
-        row = before = sum(file.metadata.row_group(group).num_rows for group in range(first))
-        rows = sum(file.metadata.row_group(group).num_rows for group in range(first, last))
-        wrong = _wrong_column(file.schema_arrow, field)
+    with _open(file.path) as opened:
+        row = before = sum(opened.metadata.row_group(group).num_rows for group in range(first))
+        rows = sum(opened.metadata.row_group(group).num_rows for group in range(first, last))
+        wrong = wrong_column(opened.schema_arrow, field)
         if wrong is not None:
             if rows:
-                yield Trouble(wrong[0], repr(path), wrong[1], rows)
+                yield Trouble(wrong[0], repr(file.name), wrong[1], rows)
             return
-        for batch in _batches(file, field, range(first, last)):
-            yield from _texts(batch.column(0), path, field, row)
+        for batch in _batches(opened, field, range(first, last)):
+            yield from texts_of(batch.column(0), file.name, field, row)
             row += batch.num_rows
             to(size * (row - before) // rows)
 
@@ -72,22 +71,6 @@ def _open(path: str) -> Any:
         raise unreadable(error) from error
 
 
-def _wrong_column(schema: Any, field: str) -> tuple[str, str] | None:
-    """What is wrong with the column, as the kind and the words of a trouble; ``None`` if nothing is."""
-    types = pyarrow("pyarrow.types")
-    if field not in schema.names:
-        return "missing", f"no column {field!r}; its columns are {', '.join(map(repr, schema.names[:10]))}"
-    if schema.names.count(field) > 1:
-        return "not_text", f"several columns are called {field!r}"
-    kind = schema.field(field).type
-    kind = kind.value_type if types.is_dictionary(kind) else kind
-    good = (
-        types.is_string, types.is_large_string, types.is_string_view, types.is_binary, types.is_large_binary,
-        types.is_binary_view, types.is_fixed_size_binary, types.is_null,
-    )  # fmt: skip
-    return None if any(is_one(kind) for is_one in good) else ("not_text", f"the column {field!r} is of type {kind}")
-
-
 def _batches(file: Any, field: str, groups: range) -> Iterator[Any]:
     try:
         for group in groups:
@@ -97,27 +80,3 @@ def _batches(file: Any, field: str, groups: range) -> Iterator[Any]:
             yield from file.iter_batches(batch_size=count, row_groups=[group], columns=[field])
     except (OSError, pyarrow().ArrowException) as error:
         raise damaged(error) from error
-
-
-def _texts(column: Any, path: str, field: str, row: int) -> Iterator[Item]:
-    arrow = pyarrow()
-    if pyarrow("pyarrow.types").is_dictionary(column.type):
-        column = column.dictionary_decode()
-    column = column.cast(arrow.large_binary())
-    ends = _ends(column)
-    data = memoryview(column.buffers()[2] or b"")
-    there = column.is_valid().to_pylist() if column.null_count else None
-    for index in range(len(column)):
-        if there is not None and not there[index]:
-            yield Trouble("null", f"{path!r}, row {row + index}", f"the field {field!r} is null")
-        elif ends[index] == ends[index + 1]:
-            yield Trouble("empty", f"{path!r}, row {row + index}", "an empty document")
-        else:
-            yield data[ends[index] : ends[index + 1]]
-
-
-def _ends(column: Any) -> list[int]:
-    """Where each text begins, and where the last one ends."""
-    offsets: NDArray[np.int64] = np.frombuffer(column.buffers()[1], np.int64)
-    found: list[int] = offsets[column.offset : column.offset + len(column) + 1].tolist()
-    return found

@@ -8,20 +8,38 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bytelm.corpora.files import only_one
-from bytelm.training.data.finding import changed_files, find_inputs
+from bytelm.training.data.choosing import list_files
+from bytelm.training.data.drawing import drawn
+from bytelm.training.data.fetching import fetched
+from bytelm.training.data.finding import Inputs, changed_files, find_inputs
+from bytelm.training.data.hub import Hub
+from bytelm.training.data.hub_files import Listing
+from bytelm.training.data.hugging_face import HuggingFace
+from bytelm.training.data.items import To
+from bytelm.training.data.locations import location_of
 from bytelm.training.data.manifest import TRAIN, VALIDATION, Manifest, Shard, Split
 from bytelm.training.data.options import Options
 from bytelm.training.data.parts import Part, new_part
-from bytelm.training.data.pieces import Piece, cut
+from bytelm.training.data.pieces import HubPiece, LocalPiece, Piece, cut, pieces_of
 from bytelm.training.data.pool import Tell, run_all
 from bytelm.training.data.reading import read_piece
 from bytelm.training.data.shard_files import write_shard
 from bytelm.training.data.sharding import Kept, ShardPlan, plan_shards
 from bytelm.training.data.troubles import Tally, Troubles, troubles_text
-from bytelm.training.data.workbench import Job, Workbench, finished, open_workbench, workbench_of
+from bytelm.training.data.workbench import (
+    Job,
+    Workbench,
+    finished,
+    known_listings,
+    open_workbench,
+    workbench_of,
+)
 
 Progress: TypeAlias = Callable[[int, int, str], None]
-"""Told how many bytes of how many are done, and of what: ``bytes read``, then ``bytes written``."""
+"""Told how many bytes of how many are done, and of what: ``bytes read``, then ``bytes written``.
+
+Where files are downloaded, ``bytes downloaded and read`` instead of the first: each of the two is a half of a byte.
+"""
 
 _TOLD_BYTES = 1 << 22
 """How often a process tells how far it has come."""
@@ -34,25 +52,32 @@ def prepare(
     *,
     processes: int = 1,
     progress: Progress | None = None,
+    hub: Hub | None = None,
 ) -> Manifest:
     """Turn inputs into a prepared directory, or go on where that was cut off; nothing where it is there already.
 
     What is finished is kept in ``TARGET.parts`` until all is. Disk space is needed for the result, and for another
     shard for each process. The result is the same, byte for byte, whatever the number of processes.
 
+    Files of the hub are pinned to the commit that it has when the work begins, and downloaded by the processes, each
+    one at a time, which is removed when it is read; so disk space is needed for one of them for each process.
+
     Args:
-        inputs: files and folders: JSON Lines, Parquet, and texts, each of which is one document.
+        inputs: files and folders: JSON Lines, Parquet, Arrow, and texts, each of which is one document; datasets of
+            the hub (``hf://OWNER/NAME``), and corpora by the names in ``CORPORA``.
         target: the directory; it must not be there, or be empty, or be the result of the same call.
         options: see there.
         processes: how many read and write; with several, the program's main module is imported by each of them, so
             that a script needs ``if __name__ == "__main__":``.
         progress: told how far it has come.
+        hub: that has the datasets; that of Hugging Face by default.
 
     Returns:
         what there is now, what was left out and what was repaired.
 
     Raises:
-        ValueError: an input cannot be read, there is no document, something is in the way, a process died.
+        ValueError: an input cannot be read or downloaded, there is no document, something is in the way, a process
+            died.
         OSError: a file cannot be written, as there is no room.
     """
     if processes < 1:
@@ -64,22 +89,34 @@ def prepare(
     if not place.parent.is_dir():
         raise ValueError(f"there is no folder {str(place.parent)!r} to make {place.name!r} in; make it first")
     bench = workbench_of(place)
-    job = Job(find_inputs([str(name) for name in inputs], options.form, (place, bench.root)), options)
+    hub = hub or HuggingFace()
+    job = Job(_find_inputs([str(name) for name in inputs], place, options, hub), options)
     if (manifest := finished(place, job)) is not None:
         bench.remove()
         return manifest
     with only_one(open_workbench(place, job).lock) as alone:
         if not alone:
             raise ValueError(f"another process is at work in {str(bench.root)!r}; wait for it, or give another name")
-        return _Preparation(job, bench, processes, progress or _ignore).run(place)
+        return _Preparation(job, bench, hub, processes, progress or _ignore).run(place)
+
+
+def _find_inputs(names: Sequence[str], place: Path, options: Options, hub: Hub) -> Inputs:
+    """What is to be read; a dataset as it was listed when the work began."""
+    known = known_listings(place)
+    listings: dict[str, Listing] = {}
+    for name in names:
+        if (location := location_of(name)) is not None:
+            listings[name] = known[name] if name in known else list_files(hub, location, options.form)
+    return drawn(find_inputs(names, options.form, (place, workbench_of(place).root), listings), options)
 
 
 class _Preparation:
     """One call of ``prepare``, alone on its workbench."""
 
-    def __init__(self, job: Job, bench: Workbench, processes: int, progress: Progress) -> None:
+    def __init__(self, job: Job, bench: Workbench, hub: Hub, processes: int, progress: Progress) -> None:
         self._job = job
         self._bench = bench
+        self._hub = hub
         self._processes = processes
         self._progress = progress
         self._pieces = cut(job.inputs.files, job.options.piece_bytes)
@@ -91,8 +128,8 @@ class _Preparation:
         try:
             self._make_parts()
         except BaseException:
-            if not any(part.folder.exists() for part in self._parts):  # a slip is no obstacle to the next try
-                self._bench.remove()
+            if not self._bench.downloads.exists() and not any(part.folder.exists() for part in self._parts):
+                self._bench.remove()  # a slip is no obstacle to the next try
             raise
         self._check_inputs()
         self._check_documents()
@@ -106,12 +143,21 @@ class _Preparation:
         """Read the pieces whose parts are not there."""
         missing = [(part, piece) for part, piece in zip(self._parts, self._pieces, strict=True) if not _is_there(part)]
         total = sum(piece.size for piece in self._pieces)
-        told = _Told(self._progress, total, "bytes read", total - sum(piece.size for _, piece in missing))
+        remote = any(isinstance(piece, HubPiece) for piece in self._pieces)
+        unit = "bytes downloaded and read" if remote else "bytes read"
+        told = _Told(self._progress, total, unit, total - sum(piece.size for _, piece in missing))
         for folder in {part.folder.parent for part, _ in missing}:
             folder.mkdir(exist_ok=True)
-        with closing(run_all(partial(_make_part, self._job.options), missing, self._processes, told.more)) as made:
-            for _ in made:
-                pass
+        work = partial(_make_part, self._job.options, self._bench, self._hub)
+        with closing(run_all(work, missing, self._processes, told.more)) as made:
+            for (part, piece), _ in made:
+                if part == self._parts[0] and isinstance(piece, HubPiece) and _lacks_field(part):
+                    break
+            else:
+                return
+        found = self._parts[0].troubles().examples["missing"][0]
+        self._bench.remove()
+        raise ValueError(f"the first file that was downloaded has no text: {found}; name the field that has it")
 
     def _check_inputs(self) -> None:
         if changed := changed_files(self._job.inputs.files):
@@ -215,14 +261,30 @@ class _Steps:
         self._tell(self._size - self._told)
 
 
-def _make_part(options: Options, missing: tuple[Part, Piece], tell: Tell) -> None:
+def _make_part(options: Options, bench: Workbench, hub: Hub, missing: tuple[Part, Piece], tell: Tell) -> None:
     """Read a piece and write its part."""
     part, piece = missing
     steps = _Steps(tell, piece.size)
-    with new_part(part.folder, options.validation, options.unique) as (writer, scratch):
-        for item in read_piece(piece, options.field, options.binary, scratch, steps.to):
-            writer.add(item)
+    if isinstance(piece, HubPiece):
+        half = piece.size // 2
+        with fetched(hub, piece.file, bench.download(part), lambda done: steps.to(done // 2)) as file:
+            _write_part(options, part, pieces_of(file), lambda done: steps.to(half + done // 2))
+    else:
+        _write_part(options, part, [piece], steps.to)
     steps.end()
+
+
+def _write_part(options: Options, part: Part, pieces: Sequence[LocalPiece], to: To) -> None:
+    with new_part(part.folder, options.validation, options.unique) as (writer, scratch):
+        for piece in pieces:
+            for item in read_piece(piece, options.field, options.binary, scratch, to):
+                writer.add(item)
+
+
+def _lacks_field(part: Part) -> bool:
+    """Whether there are records, and none has the field."""
+    documents = sum(len(part.sizes(split)) for split in (TRAIN, VALIDATION))
+    return not documents and "missing" in part.troubles().counts
 
 
 def _is_there(part: Part) -> bool:

@@ -6,13 +6,14 @@ from itertools import chain
 from pathlib import Path
 from typing import IO
 
+from bytelm.training.data.arrow_texts import read_batches
 from bytelm.training.data.finding import File
 from bytelm.training.data.items import CHUNK, LARGE, Item, ReadingError, Streamed, To, damaged, unreadable
 from bytelm.training.data.json_texts import Taken, take
 from bytelm.training.data.lines import Line, read_lines
 from bytelm.training.data.long_lines import chunks_of, take_long
 from bytelm.training.data.parquet_texts import read_rows
-from bytelm.training.data.pieces import LinesPiece, Piece, RowsPiece, TextsPiece
+from bytelm.training.data.pieces import BatchesPiece, LinesPiece, LocalPiece, RowsPiece, TextsPiece
 from bytelm.training.data.troubles import Trouble
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -21,7 +22,7 @@ _LOOKED_AT = 8000
 """How many bytes of a file tell whether it is binary: one that is has a zero among them."""
 
 
-def read_piece(piece: Piece, field: str, keep_binary: bool, scratch: Path, to: To) -> Iterator[Item]:
+def read_piece(piece: LocalPiece, field: str, keep_binary: bool, scratch: Path, to: To) -> Iterator[Item]:
     """The documents and the troubles of a piece, in their order.
 
     Args:
@@ -35,8 +36,10 @@ def read_piece(piece: Piece, field: str, keep_binary: bool, scratch: Path, to: T
         case LinesPiece():
             return _until_damage(repr(piece.file.name), _json_items(piece, field, scratch, to))
         case RowsPiece():
-            items = read_rows(piece.file.name, field, piece.first, piece.last, piece.size, to)
+            items = read_rows(piece.file, field, piece.first, piece.last, piece.size, to)
             return _until_damage(repr(piece.file.name), items)
+        case BatchesPiece():
+            return _until_damage(repr(piece.file.name), read_batches(piece.file, field, to))
         case TextsPiece():
             return _file_items(piece, keep_binary, to)
 
@@ -94,7 +97,7 @@ def _file_items(piece: TextsPiece, keep_binary: bool, to: To) -> Iterator[Item]:
 
 def _file_item(file: File, keep_binary: bool) -> Iterator[Item]:
     try:
-        opened = open(file.name, "rb")  # noqa: PTH123, SIM115 - closed below; errors of reading are others
+        opened = open(file.path, "rb")  # noqa: PTH123, SIM115 - closed below; errors of reading are others
     except OSError as error:
         raise unreadable(error) from error
     with opened:

@@ -5,7 +5,7 @@ on, with nothing between. Row k is the ids from k·length on. So every id of eve
 one place; nothing is padded; and the last row of an epoch, unless it happens to fit, goes on into the next one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -28,6 +28,14 @@ class Documents(Protocol):
         ...
 
 
+class Entropies(Protocol):
+    """How uncertain an entropy model is within documents; ``Uncertainties`` is such."""
+
+    def document(self, index: int, /) -> NDArray[np.float16]:
+        """The entropies behind BOS and behind each byte of one, float16 ``(size + 1,)``, nats."""
+        ...
+
+
 class Row(NamedTuple):
     """A row.
 
@@ -36,19 +44,49 @@ class Row(NamedTuple):
         first: int64 ``(length,)``: where in the row the document of each input begins; 0 if before the row.
         weights: bool ``(length,)``: whether a target is a byte or EOS. A BOS cannot be known before it is there, so
             it is no target to learn from.
+        entropies: float32 ``(length,)``, nats: how uncertain the entropy model is behind each input, which knows its
+            document from the beginning, also where that is before the row. 0 behind EOS and padding, where no
+            patching looks. ``None`` where none were given.
     """
 
     ids: NDArray[np.int64]
     first: NDArray[np.int64]
     weights: NDArray[np.bool_]
+    entropies: NDArray[np.float32] | None = None
 
 
 class Batch(NamedTuple):
-    """Rows as arrays with one dimension more, the rows: ``(rows, length + 1)``, ``(rows, length)`` twice."""
+    """Rows as arrays with one dimension more, the rows: ``(rows, length + 1)``, then ``(rows, length)``."""
 
     ids: NDArray[np.int64]
     first: NDArray[np.int64]
     weights: NDArray[np.bool_]
+    entropies: NDArray[np.float32] | None = None
+
+    def rows_of(self, some: slice) -> "Batch":
+        """Some of the rows."""
+        entropies = None if self.entropies is None else self.entropies[some]
+        return Batch(self.ids[some], self.first[some], self.weights[some], entropies)
+
+    def parts(self, many: int) -> "Iterator[Batch]":
+        """So many equal parts, in order.
+
+        Raises:
+            ValueError: the rows are not so many parts.
+        """
+        size, left = divmod(len(self.ids), many)
+        if left:
+            raise ValueError(f"{len(self.ids)} rows cannot be cut into {many} equal parts; give a number that divides")
+        for part in range(many):
+            yield self.rows_of(slice(part * size, (part + 1) * size))
+
+
+class _Blank(NamedTuple):
+    """A row to write, each of its arrays ``(length + 1,)``; entropies are 0 until they are written."""
+
+    ids: NDArray[np.int64]
+    first: NDArray[np.int64]
+    entropies: NDArray[np.float32] | None
 
 
 class _Epoch(NamedTuple):
@@ -66,7 +104,14 @@ class Rows:
     cost microseconds, going to and fro between epochs costs a sort each time. Any number of threads may ask.
     """
 
-    def __init__(self, documents: Documents, length: int, seed: int, epochs: int | None = None) -> None:
+    def __init__(
+        self,
+        documents: Documents,
+        length: int,
+        seed: int,
+        epochs: int | None = None,
+        uncertainties: Entropies | None = None,
+    ) -> None:
         """Rows of some documents.
 
         Args:
@@ -75,6 +120,7 @@ class Rows:
             seed: of the order of the documents in each epoch; from 0 to 2^64 - 1.
             epochs: how many there are; then rows end too, and the last one is filled up with padding, which has no
                 weight. ``None`` for no end.
+            uncertainties: of the same documents; ``None`` for rows without entropies.
 
         Raises:
             ValueError: an argument makes no sense, or there is no document.
@@ -91,6 +137,7 @@ class Rows:
         self.seed = seed
         self.epochs = epochs
         self._documents = documents
+        self._uncertainties = uncertainties
         self._sizes = documents.sizes
         self._epoch_ids = int(self._sizes.sum()) + 2 * len(self._sizes)
         self._kept: _Epoch | None = None
@@ -115,7 +162,8 @@ class Rows:
         Raises:
             IndexError: there is none.
         """
-        return Row(*(array[0] for array in self.batch([number])))
+        ids, first, weights, entropies = self.batch([number])
+        return Row(ids[0], first[0], weights[0], None if entropies is None else entropies[0])
 
     def batch(self, numbers: Sequence[int]) -> Batch:
         """The rows of these numbers, in this order; at least one.
@@ -125,16 +173,20 @@ class Rows:
         """
         ids = np.empty((len(numbers), self.length + 1), np.int64)
         first = np.empty((len(numbers), self.length + 1), np.int64)
+        entropies = None if self._uncertainties is None else np.zeros((len(numbers), self.length + 1), np.float32)
         for index, number in enumerate(numbers):
             if number < 0 or (self.count is not None and number >= self.count):
                 there = "" if self.count is None else f", and there are {self.count}"
                 raise IndexError(f"row {number}; the first is 0{there}")
-            self._fill(int(number) * self.length, ids[index], first[index])
+            blank = _Blank(ids[index], first[index], None if entropies is None else entropies[index])
+            self._fill(int(number) * self.length, blank)
         targets = ids[:, 1:]
-        return Batch(ids, first[:, :-1], (targets >= OFFSET) | (targets == EOS))
+        known = None if entropies is None else entropies[:, :-1]
+        return Batch(ids, first[:, :-1], (targets >= OFFSET) | (targets == EOS), known)
 
-    def _fill(self, place: int, ids: NDArray[np.int64], first: NDArray[np.int64]) -> None:
-        """Write the ids from a place of the stream on, and for each where its document begins."""
+    def _fill(self, place: int, blank: _Blank) -> None:
+        """Write the row that begins at a place of the stream."""
+        ids, first, _ = blank
         filled = 0
         while filled < len(ids):
             epoch, within = divmod(place + filled, self._epoch_ids)
@@ -142,12 +194,11 @@ class Rows:
                 ids[filled:] = PADDING
                 first[filled:] = filled
                 return
-            filled = self._fill_from(self._order(epoch), within, ids, first, filled)
+            filled = self._fill_from(self._order(epoch), within, blank, filled)
 
-    def _fill_from(
-        self, epoch: _Epoch, within: int, ids: NDArray[np.int64], first: NDArray[np.int64], filled: int
-    ) -> int:
+    def _fill_from(self, epoch: _Epoch, within: int, blank: _Blank, filled: int) -> int:
         """Write as many ids of an epoch as there are from ``within`` on, or as fit; how many ids are written then."""
+        ids, first, entropies = blank
         index = int(np.searchsorted(epoch.ends, within, side="right"))
         while filled < len(ids) and index < len(epoch.ends):
             document = int(epoch.order[index])
@@ -155,6 +206,10 @@ class Rows:
             begin = end - int(self._sizes[document]) - 2
             count = min(end - within, len(ids) - filled)
             _write(self._documents.document(document), within - begin, ids[filled : filled + count])
+            if entropies is not None:
+                assert self._uncertainties is not None
+                known = self._uncertainties.document(document)[within - begin : within - begin + count]
+                entropies[filled : filled + len(known)] = known
             first[filled : filled + count] = max(0, filled - (within - begin))
             filled += count
             within = end

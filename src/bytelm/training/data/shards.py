@@ -5,7 +5,7 @@ import mmap
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,21 @@ from bytelm.training.data.shard_files import bin_path, offsets_path
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Told how many bytes of how many are done."""
+
+
+class Place(NamedTuple):
+    """Where a document is.
+
+    Attributes:
+        shard: which one.
+        number: of the document in its shard, from 0.
+        begin, end: its bytes in the shard.
+    """
+
+    shard: int
+    number: int
+    begin: int
+    end: int
 
 
 class Shards:
@@ -76,12 +91,21 @@ class Shards:
         Raises:
             IndexError: there is none.
         """
+        place = self.place(index)
+        return self._data[place.shard][place.begin : place.end]
+
+    def place(self, index: int) -> Place:
+        """Where a document is.
+
+        Raises:
+            IndexError: there is none.
+        """
         if not 0 <= index < self.documents:
             raise IndexError(f"document {index}; there are {self.documents}, the first is 0")
         shard = int(np.searchsorted(self._begins, index, side="right")) - 1
-        offsets = self._offsets[shard]
-        place = index - int(self._begins[shard])
-        return self._data[shard][offsets[place] : offsets[place + 1]]
+        number = index - int(self._begins[shard])
+        begin, end = self._offsets[shard][number : number + 2].tolist()
+        return Place(shard, number, begin, end)
 
     def verify(self, progress: Progress | None = None) -> None:
         """Read all files and compare their checksums.

@@ -15,6 +15,7 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "binary": "binary files",
     "hidden": "hidden files and folders",
     "special": "links to folders, broken links, and what else is no file",
+    "passed_over": "files of datasets, of another form or split than those that were taken",
     "unreadable": "files and folders that cannot be read",
     "damaged": "files that are damaged; what stands before the damage is kept",
 }

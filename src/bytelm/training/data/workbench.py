@@ -4,12 +4,13 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from bytelm.corpora.files import remove_folder, unused_name
 from bytelm.corpora.job import differences
 from bytelm.training.data.finding import Inputs
+from bytelm.training.data.hub_files import LISTINGS, Listing, read_listings, write_listings
 from bytelm.training.data.manifest import NAME, Manifest, read_manifest
 from bytelm.training.data.options import Options
 from bytelm.training.data.parts import Part
@@ -29,13 +30,13 @@ class Job:
 
     def settings(self) -> dict[str, object]:
         """What decides about the result, as ``data.json`` holds it too."""
-        return _settings(self.options.as_json(), [asdict(one) for one in self.inputs.sources], self.fingerprint())
+        return _settings(self.options.as_json(), [one.as_json() for one in self.inputs.sources], self.fingerprint())
 
     def fingerprint(self) -> str:
-        """Of the names, sizes and dates of all files, hexadecimal."""
+        """Of the names, sizes and dates of all files, hexadecimal; of those of the hub what it has of their bytes."""
         hashing = hashlib.sha256()
         for file in self.inputs.files:
-            hashing.update(repr((file.name, file.form, file.size, file.modified)).encode("utf-8", "surrogateescape"))
+            hashing.update(repr(file.state).encode("utf-8", "surrogateescape"))
         return hashing.hexdigest()
 
 
@@ -60,6 +61,15 @@ class Workbench:
         return self.root / "notes"
 
     @property
+    def downloads(self) -> Path:
+        """Where files are that were downloaded, or are being."""
+        return self.root / "downloads"
+
+    def download(self, part: Part) -> Path:
+        """The folder to download the file to that a part is made of."""
+        return self.downloads / part.folder.name
+
+    @property
     def lock(self) -> Path:
         """The file to lock while one process works here."""
         return self.root / "lock"
@@ -69,7 +79,10 @@ class Workbench:
         remove_folder(self.root)
 
     def sweep(self) -> None:
-        """Remove what is left of parts and shards that were not finished."""
+        """Remove what is left of parts and shards that were not finished, and downloads that were read."""
+        for download in self.downloads.glob("[0-9]*"):
+            if self.part(int(download.name)).folder.exists():
+                shutil.rmtree(download, ignore_errors=True)
         for left in [*self.root.glob("parts/*/.*"), *self.root.glob("ready/*/.*"), *self.root.glob("notes/.*")]:
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
@@ -96,6 +109,7 @@ def open_workbench(target: Path, job: Job) -> Workbench:
         fresh = unused_name(bench.root)
         for folder in (fresh / "parts", fresh / "notes", fresh / "ready"):
             folder.mkdir(parents=True)
+        write_listings(fresh / "ready" / LISTINGS, job.inputs.listings)
         (fresh / _SETTINGS).write_text(json.dumps(settings, indent=2), encoding="ascii")
         fresh.rename(bench.root)
         return bench
@@ -113,6 +127,11 @@ def open_workbench(target: Path, job: Job) -> Workbench:
     return bench
 
 
+def known_listings(target: Path) -> dict[str, Listing]:
+    """The listings with which a target was made, or its making began."""
+    return read_listings(target / LISTINGS) or read_listings(workbench_of(target).ready / LISTINGS)
+
+
 def finished(target: Path, job: Job) -> Manifest | None:
     """What is in the target if it was made with these settings; ``None`` if there is nothing.
 
@@ -124,7 +143,7 @@ def finished(target: Path, job: Job) -> Manifest | None:
     if not (target / NAME).is_file():
         raise ValueError(f"{str(target)!r} exists already and holds no prepared data; empty it, or give another name")
     manifest = read_manifest(target)
-    earlier = _settings(manifest.settings, [asdict(one) for one in manifest.sources], manifest.fingerprint)
+    earlier = _settings(manifest.settings, [one.as_json() for one in manifest.sources], manifest.fingerprint)
     if found := _differences(earlier, job.settings()):
         raise ValueError(
             f"{str(target)!r} holds data that was prepared with other settings ({found}); "
