@@ -1,4 +1,4 @@
-"""The script that trains three models for equal FLOPs: all of it in small, cut off and taken up again; and its parts."""
+"""The script that trains three models for equal FLOPs: all of it in small, cut off and resumed; and its parts."""
 
 import json
 import math
@@ -190,7 +190,7 @@ def test_a_run_over_tokens_goes_on_where_it_was_saved(shards: Shards, tokenizer:
     whole = token_run(documents, ids, tmp_path / "whole")
     assert whole.reach(6).step == 6
     stopping = StopSign()
-    stopping.asked = True
+    stopping.handle(signal.SIGTERM, None)
     with pytest.raises(Stopped):
         token_run(documents, ids, tmp_path / "parts", stopping).reach(6)
     assert token_run(documents, ids, tmp_path / "parts").reach(3).step == 3

@@ -1,0 +1,54 @@
+"""The commands of docs/training.md and of the README run, one after the other; its links lead somewhere."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from bytelm.cli.main import main
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("page", "kind", "many"), [("docs/training.md", "console", 4), ("README.md", "bash", 3)])
+def test_commands(
+    page: str,
+    kind: str,
+    many: int,
+    capsysbinary: pytest.CaptureFixture[bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "src").symlink_to(ROOT / "src")
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / page).read_text(encoding="utf-8")
+    (block,) = re.findall(rf"^```{kind}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    commands = re.findall(r"^(?:\$ )?bytelm (.+)$", block, flags=re.MULTILINE)
+    assert len(commands) == many
+    for command in commands:
+        assert main(shlex.split(command, comments=True)) == 0
+        assert capsysbinary.readouterr().out
+    assert (tmp_path / "run" / "model.safetensors").is_file()
+
+
+def test_the_command_for_slurm(
+    capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it would submit; of the texts at hand."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prepared").mkdir()
+    (tmp_path / "prepared" / "text.txt").write_text("some text")
+    (command,) = re.findall(r"^ {4}bytelm (train .*--launch slurm.*)$", PAGE, flags=re.MULTILINE)
+    assert main([*shlex.split(command), "--dry-run"]) == 0
+    shown = capsysbinary.readouterr().out.decode()
+    assert "#SBATCH --nodes=4" in shown
+    assert "#SBATCH --requeue" in shown
+
+
+def test_links_lead_somewhere() -> None:
+    names = re.findall(r"\]\((?!http)([^)#]+)", PAGE)
+    files = [*names, *(f"../{name}" for name in re.findall(r"`(tests/[\w/.]+)`", PAGE))]
+    assert len(files) >= 2
+    assert [file for file in files if not (ROOT / "docs" / file).exists()] == []
