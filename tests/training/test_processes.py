@@ -85,6 +85,18 @@ def test_bfloat16(tmp_path: Path) -> None:
         assert found != wanted
 
 
+def test_muon(tmp_path: Path) -> None:
+    """Its iteration rounds to bfloat16, which the order of sums shows in."""
+    own = settings(tmp_path, "optimizer.name=muon")
+    trained(configured(tmp_path, "one", *own))
+    together(2, tmp_path, "other", own)
+    found, wanted = (
+        [line["bits_per_byte"] for line in lines(tmp_path / name) if line["kind"] == "step"]
+        for name in ("other", "one")
+    )
+    assert found == pytest.approx(wanted, abs=2e-3)
+
+
 def test_rows_that_cannot_be_shared(tmp_path: Path) -> None:
     config = configured(tmp_path, "run", *settings(tmp_path, "accumulate=2"))
     three = World(CPU, rank=0, size=3)
