@@ -45,7 +45,8 @@ COMMANDS = {
     "data inspect": "DIR --verify --show --json --progress",
     "train": (
         "CONFIG KEY=VALUE --print-config --device --json --quiet --launch --nodes --processes-per-node --gpus-per-node"
-        " --cpus-per-task --memory --time --partition --account --qos --constraint --notice --requeues --slurm --dry-run"
+        " --cpus-per-task --memory --time --partition --account --qos --constraint --notice --requeues --slurm"
+        " --dry-run"
     ),
 }
 SAMPLING_DEFAULTS: dict[str, object] = {

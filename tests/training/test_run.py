@@ -128,12 +128,21 @@ def test_other_settings_are_refused(tmp_path: Path) -> None:
     trained(configured(tmp_path, "run"), Watching(stop=4))
     with pytest.raises(ValueError, match=r"run holds a run with optimizer\.rate=.*, not 0\.5; name another out="):
         trained(configured(tmp_path, "run", "optimizer.rate=0.5"))
+    with pytest.raises(ValueError, match=r"run holds a run with optimizer\.name=adamw, not muon"):
+        trained(configured(tmp_path, "run", "optimizer.name=muon", "change_optimizer=true"))
     assert trained(configured(tmp_path, "run", "keep=1", "checkpoint_every=1")).step == 12
+
+
+def test_another_rate_is_taken_on_purpose(tmp_path: Path) -> None:
+    trained(configured(tmp_path, "run"), Watching(stop=4))
+    watching = Watching()
+    trained(configured(tmp_path, "run", "optimizer.rate=5e-4", "change_optimizer=true"), watching)
+    assert max(report.rate for report in watching.reports) <= 5e-4
 
 
 def test_a_loss_that_is_no_number(tmp_path: Path) -> None:
     config = configured(tmp_path, "run", "optimizer.rate=1e30", "optimizer.clip=none", "optimizer.warmup=0")
-    with pytest.raises(FloatingPointError, match=r"go on from the last checkpoint with a lower optimizer\.rate"):
+    with pytest.raises(FloatingPointError, match=r"with change_optimizer=true and a lower optimizer\.rate"):
         trained(config)
 
 
@@ -143,6 +152,7 @@ def test_a_loss_that_is_no_number(tmp_path: Path) -> None:
         (("data=",), "a run needs data"),
         (("out=",), "a run needs a place to write to"),
         (("data=nope",), "there is no data 'nope'"),
+        (("data=hf://one/other",), "is of a hub; prepare it first: bytelm data prepare hf://one/other --out DIR"),
     ],
 )
 def test_what_lacks(changes: tuple[str, ...], message: str, tmp_path: Path) -> None:

@@ -147,7 +147,8 @@ def add_model_arguments(parser: argparse.ArgumentParser, ensembles: bool = False
     group.add_argument(
         "--segmentation",
         choices=("canonical", "all"),
-        help="count what the tokenizer itself can produce, or every token sequence (default: canonical; all for what bytelm trained on plain bytes)",
+        help="count what the tokenizer itself can produce, or every token sequence (default: canonical; for what "
+        "bytelm trained on plain bytes: all)",
     )
     group.add_argument(
         "--tolerance",

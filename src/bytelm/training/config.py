@@ -122,6 +122,7 @@ class TrainConfig:
             trained along.
         mean_patch: bytes of a patch on average, to which the threshold of the patching is calibrated; none to take
             the threshold as it is.
+        change_optimizer: whether a run that is taken up again may have other settings of its optimizer.
         optimizer: how weights follow from gradients.
     """
 
@@ -147,6 +148,7 @@ class TrainConfig:
     entropies: str = ""
     entropy_share: float = 0.25
     mean_patch: float | None = None
+    change_optimizer: bool = False
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
     def __post_init__(self) -> None:

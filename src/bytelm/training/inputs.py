@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from bytelm.training.config import TrainConfig, check_runnable
+from bytelm.training.data.locations import location_of
 from bytelm.training.data.manifest import NAME, TRAIN, VALIDATION, read_manifest
 from bytelm.training.data.options import Options
 from bytelm.training.data.preparing import prepare
@@ -43,6 +44,10 @@ def open_data(config: TrainConfig, progress: Callable[[int, int, str], None] | N
     """
     check_runnable(config)
     place = Path(config.data)
+    if location_of(config.data) is not None:
+        raise ValueError(
+            f"data {config.data!r} is of a hub; prepare it first: bytelm data prepare {config.data} --out DIR"
+        )
     if not place.exists():
         raise ValueError(f"there is no data {config.data!r}; name a prepared directory, a file or a folder of texts")
     if not (place / NAME).is_file():

@@ -27,7 +27,7 @@ from bytelm.training.state import make_room, state_of
 from bytelm.training.world import World
 
 FREE: Final = (
-    *("steps", "out", "checkpoint_every", "keep", "validate_every", "sample_every", "report_to"),
+    *("steps", "out", "checkpoint_every", "keep", "validate_every", "sample_every", "report_to", "change_optimizer"),
     *("accumulate", "checkpoint_activations", "compile", "tensor_parallel"),
 )
 """What may differ where a run is taken up again; the second line changes rounding alone."""
@@ -113,8 +113,8 @@ class Run:
         bits = nats / targets / math.log(2)
         if not math.isfinite(bits):
             raise FloatingPointError(
-                f"the loss of step {self.step + 1} is {bits} bits a byte; go on from the last checkpoint with a lower "
-                f"optimizer.rate, or a smaller optimizer.clip"
+                f"the loss of step {self.step + 1} is {bits} bits a byte; go on from the last checkpoint with "
+                f"change_optimizer=true and a lower optimizer.rate, or a smaller optimizer.clip"
             )
         norm = clip(self._parameters, self.config.optimizer.clip)
         rate = self._rate()
@@ -181,7 +181,8 @@ def _plain(config: TrainConfig) -> dict[str, Any]:
 def _check_same(config: TrainConfig, before: Mapping[str, Any]) -> None:
     now = _plain(config)
     for key in sorted(now.keys() | before.keys()):
-        if key not in FREE and now.get(key) != before.get(key):
+        changed = config.change_optimizer and key.startswith("optimizer.") and key != "optimizer.name"
+        if key not in FREE and not changed and now.get(key) != before.get(key):
             raise ValueError(
                 f"{config.out} holds a run with {key}={before.get(key)}, not {now.get(key)}; "
                 f"name another out=DIRECTORY, or the same settings"
