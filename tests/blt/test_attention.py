@@ -8,7 +8,7 @@ from torch import Tensor
 
 from blt.networks import difference
 from blt.textbook import attended, causal
-from bytelm.blt.attention import Whole, blocked, scaled, visible
+from bytelm.blt.attention import Apart, Whole, scaled, visible
 from bytelm.blt.flexible import Flexible
 
 ROUNDING = 1e-12
@@ -53,10 +53,32 @@ def test_blocks_see_what_the_mask_says(
     rows: int, count: int, window: int | None, heads: tuple[int, int], data: st.DataObject
 ) -> None:
     first = data.draw(documents(rows, count))
-    given_to_both = (*drawn(rows, count, heads, 2, count), window, first)
-    assert difference(blocked(*given_to_both), slowly(*given_to_both)) < ROUNDING
-    query, key, value, _, _ = given_to_both
-    assert torch.equal(Whole(window, first)(0, query, key, value), blocked(*given_to_both))
+    attend = Whole(window, first)
+    for layer in range(2):
+        given_to_both = drawn(rows, count, heads, 2, count + layer)
+        assert difference(attend(layer, *given_to_both), slowly(*given_to_both, window, first)) < ROUNDING
+
+
+@given(st.lists(st.integers(1, 90), min_size=1, max_size=4), st.none() | st.integers(1, 100))
+@settings(max_examples=15)
+def test_documents_apart_see_what_they_see_in_one_row(sizes: list[int], window: int | None) -> None:
+    count, first = (
+        sum(sizes),
+        torch.tensor([[sum(sizes[:place]) for place in range(len(sizes)) for _ in range(sizes[place])]]),
+    )
+    parts = drawn(1, count, (4, 2), 2, count)
+    found = Apart(sizes, [Whole(window) for _ in sizes])(0, *parts)
+    assert difference(found, slowly(*parts, window, first)) < ROUNDING
+
+
+@pytest.mark.parametrize("window", [None, 70])
+def test_gradients_of_blocks_are_those_of_one_mask(window: int | None) -> None:
+    parts = [part.requires_grad_() for part in drawn(2, 200, (4, 2), 3, 0)]
+    first = torch.arange(200).repeat(2, 1) // 90 * 90
+    ways = (Whole(window, first)(0, *parts), slowly(*parts, window, first))
+    ours, theirs = (torch.autograd.grad(found.sin().sum(), parts) for found in ways)
+    for one, other in zip(ours, theirs, strict=True):
+        assert difference(one, other) < ROUNDING
 
 
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
@@ -67,9 +89,9 @@ def test_flex_attention_is_the_same(count: int, window: int | None, packed: bool
     first = torch.arange(count).repeat(2, 1) // torch.tensor([[17], [150]]) * torch.tensor([[17], [150]])
     given, sight = drawn(2, count, (4, 2), 8, count), (window, first if packed else None)
     flexible = Flexible(*sight)
-    assert difference(flexible(0, *given), blocked(*given, *sight)) < ROUNDING
+    assert difference(flexible(0, *given), Whole(*sight)(0, *given)) < ROUNDING
     again = drawn(2, count, (4, 2), 8, count + 1)  # another layer of the same pass
-    assert difference(flexible(1, *again), blocked(*again, *sight)) < ROUNDING
+    assert difference(flexible(1, *again), Whole(*sight)(0, *again)) < ROUNDING
 
 
 @given(st.integers(0, 30), st.integers(1, 9), st.integers(0, 30), st.integers(1, 9), st.none() | st.integers(1, 12))
@@ -93,4 +115,4 @@ def test_a_mask_for_all_rows_or_for_each(rows: int, queries: int, keys: int, dat
 def test_nothing_is_computed_for_all_pairs() -> None:
     """A long text with a small window costs what its length costs: a mask of all pairs would have 2.5 billion."""
     query, key, value = torch.zeros(3, 1, 50_000, 1, 2)
-    assert blocked(query, key, value, 8, None).shape == (1, 50_000, 1, 2)
+    assert Whole(8)(0, query, key, value).shape == (1, 50_000, 1, 2)

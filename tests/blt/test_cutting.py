@@ -55,7 +55,7 @@ def test_reading_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch, reset
     def progress(done: int, total: int) -> None:
         seen.append((done, total))
 
-    assert np.abs(entropies_behind(lm, ids, progress) - whole).max() < 1e-5
+    assert np.abs(entropies_behind(lm, ids, progress) - whole).max() < 5e-5
     assert seen == [(min(done, 500), 500) for done in range(37, 537, 37)]
 
 

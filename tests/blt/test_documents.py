@@ -122,8 +122,18 @@ def test_what_comes_later_changes_nothing(made: Blt, length: int, more: int, see
 def test_segments(flags: list[list[bool]]) -> None:
     starts = [[True, True, *row] for row in flags]
     found = segmented(torch.tensor(starts))
+    before = 0
     for row, line in enumerate(starts):
-        assert found.patch_RN[row].tolist() == [sum(line[: place + 1]) - 1 for place in range(10)]
-        assert found.seen_RN[row].tolist() == [sum(line[: place + 2]) - 2 for place in range(10)]
-    assert found.counts_R.tolist() == [sum(line[:-1]) for line in starts]
-    assert found.most == max(sum(line[:-1]) for line in starts)
+        assert found.patch_RN[row].tolist() == [before + sum(line[: place + 1]) - 1 for place in range(10)]
+        assert found.seen_RN[row].tolist() == [before + sum(line[: place + 2]) - 2 for place in range(10)]
+        assert found.documents[row] == sum(line[:-1])
+        before += found.documents[row]
+    assert found.patch_RN[-1, -1] == before - 1
+
+
+def test_segments_of_packed_documents() -> None:
+    """The second row begins inside a document; padding, each its own first position, begins none."""
+    starts = torch.tensor([[1, 1, 0, 1, 1, 1, 0], [1, 1, 0, 0, 0, 0, 0]], dtype=torch.bool)
+    found = segmented(starts, torch.tensor([[0, 0, 0, 3, 3, 3], [0, 0, 0, 3, 4, 5]]))
+    assert found.documents == [2, 3, 2]
+    assert found.patch_RN.tolist() == [[0, 1, 1, 2, 3, 4], [5, 6, 6, 6, 6, 6]]

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers.models.blt.modeling_blt import apply_rotary_pos_emb
 
-from bytelm.blt.rotary import Rotary
+from bytelm.blt.rotary import Rotary, Rotation
 
 WIDTHS = st.integers(1, 8).map(lambda half: 2 * half)
 THETAS = st.sampled_from([10.0, 10000.0, 500000.0])
@@ -33,6 +33,17 @@ def test_any_positions(width: int, theta: float, positions: list[int]) -> None:
     index = torch.tensor([positions, positions[::-1]])
     found = Rotary(width, theta).at(index, 61, x)(x)
     torch.testing.assert_close(found.double(), turned(x, index, theta), atol=3e-5, rtol=0)
+
+
+@given(WIDTHS, st.integers(1, 20))
+def test_real_numbers_turn_as_complex_ones_do(width: int, count: int) -> None:
+    """Accelerators, other dtypes and compiled models take the real ones; gradients are turned back alike."""
+    x = torch.randn(2, count, 3, width, requires_grad=True)
+    rotate = Rotary(width, 10000.0).upto(count, x)
+    ways = (rotate(x), Rotation(rotate.cos, rotate.sin, None)(x))
+    torch.testing.assert_close(*ways, atol=1e-6, rtol=0)
+    ours, theirs = (torch.autograd.grad(found.sin().sum(), x) for found in ways)
+    torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=0)
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=5))

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from bytelm.blt import attention, decoder, encoder
 from bytelm.blt.config import BltConfig, HashConfig, StackConfig
 from bytelm.blt.model import Blt
+from bytelm.blt.norms import RMSNorm
 from bytelm.blt.patching.options import Patching
 from bytelm.blt.pooling import segment_max, segment_sum, spread
 from bytelm.training.flops import flops_per_byte
@@ -31,13 +32,13 @@ LENGTH, PATCHES = 20, 5
 
 @pytest.fixture
 def _counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All attentions by products of matrices that are seen alone: the counter sees nothing else."""
+    """All attentions by products of matrices that are seen alone, and norms without any: the counter sees no others."""
 
-    def blocked(query: Tensor, key: Tensor, value: Tensor, window: int | None, first: Tensor | None) -> Tensor:
+    def whole(own: attention.Whole, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         key, value = spread(key, query.shape[2]), spread(value, query.shape[2])
         found = []
         for place in range(query.shape[1]):
-            seen = slice(0 if window is None else max(0, place + 1 - window), place + 1)
+            seen = slice(0 if own.window is None else max(0, place + 1 - own.window), place + 1)
             found.append(met(query[:, place], key[:, seen], value[:, seen]))
         return torch.stack(found, 1)
 
@@ -54,7 +55,8 @@ def _counted(monkeypatch: pytest.MonkeyPatch) -> None:
         key, value = spread(key_RNCKD, heads).flatten(0, 1), spread(value_RNCKD, heads).flatten(0, 1)
         return met(query_RNHD.flatten(0, 1), key, value).view_as(query_RNHD)
 
-    monkeypatch.setattr(attention, "blocked", blocked)
+    monkeypatch.setattr(attention.Whole, "__call__", whole)
+    monkeypatch.setattr(RMSNorm, "forward", nn.RMSNorm.forward)
     monkeypatch.setattr(encoder, "attend_to_bytes", to_bytes)
     monkeypatch.setattr(decoder, "attend_to_patch", to_patch)
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from bytelm.blt.attention import Attend
 from bytelm.blt.config import BltConfig
 from bytelm.blt.layers import CrossAttention, Stack, linear
+from bytelm.blt.norms import RMSNorm
 from bytelm.blt.pooling import attend_to_patch
 from bytelm.blt.rotary import Rotation
 
@@ -16,6 +17,10 @@ class PatchKeys(NamedTuple):
 
     keys: Tensor
     values: Tensor
+
+    def at(self, index: Tensor) -> "PatchKeys":
+        """Those of some patches, int64 of any shape: that shape and ``(C, K, D)``."""
+        return PatchKeys(*(part.index_select(0, index.flatten()).view(*index.shape, *part.shape[1:]) for part in self))
 
 
 class LocalDecoder(Stack):
@@ -28,7 +33,7 @@ class LocalDecoder(Stack):
         super().__init__(config.decoder)
         width, many = config.decoder.width, config.keys_per_patch
         self.patch_embedding_projection = linear(config.global_transformer.width, many * width)
-        self.norm = nn.RMSNorm(width, config.decoder.epsilon)
+        self.norm = RMSNorm(width, config.decoder.epsilon)
         count = config.decoder.layers if config.decoder_cross_attends_everywhere else 1
         self.cross_attn_layers = nn.ModuleList(CrossAttention(config.decoder) for _ in range(count))
         self._many = many

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from bytelm.blt.attention import Attend
 from bytelm.blt.config import StackConfig
 from bytelm.blt.layers import Stack, linear
+from bytelm.blt.norms import RMSNorm
 from bytelm.blt.rotary import Rotation
 
 
@@ -14,7 +15,7 @@ class EntropyModel(Stack):
     def __init__(self, config: StackConfig, size: int) -> None:
         super().__init__(config)
         self.embed_tokens = nn.Embedding(size, config.width)
-        self.norm = nn.RMSNorm(config.width, config.epsilon)
+        self.norm = RMSNorm(config.width, config.epsilon)
         self.lm_head = linear(config.width, size)
 
     def logits(self, ids_RN: Tensor, rotate: Rotation, attend: Attend) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from bytelm.blt.attention import Attend
 from bytelm.blt.config import StackConfig
+from bytelm.blt.norms import RMSNorm
 from bytelm.blt.rotary import Rotary, Rotation
 
 
@@ -66,8 +67,8 @@ class CrossAttention(Projections):
 
     def __init__(self, config: StackConfig) -> None:
         super().__init__(config)
-        self.q_norm = nn.RMSNorm(config.width, config.epsilon)
-        self.k_norm = nn.RMSNorm(config.width, config.epsilon)
+        self.q_norm = RMSNorm(config.width, config.epsilon)
+        self.k_norm = RMSNorm(config.width, config.epsilon)
 
 
 class Block(nn.Module):
@@ -77,8 +78,8 @@ class Block(nn.Module):
         super().__init__()
         self.self_attn = Projections(config)
         self.mlp = FeedForward(config.width, config.hidden)
-        self.input_layernorm = nn.RMSNorm(config.width, config.epsilon)
-        self.post_attention_layernorm = nn.RMSNorm(config.width, config.epsilon)
+        self.input_layernorm = RMSNorm(config.width, config.epsilon)
+        self.post_attention_layernorm = RMSNorm(config.width, config.epsilon)
 
     def forward(self, x_RNW: Tensor, layer: int, rotate: Rotation, attend: Attend) -> Tensor:
         normed = self.input_layernorm(x_RNW)

@@ -1,15 +1,16 @@
 """The Byte Latent Transformer over whole sequences: what training and scoring run, and what every cache must equal.
 
-Shapes: R rows, N positions, P patches of the row that has most, W width.
+Shapes: R rows, N positions, P patches of all rows, W width.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from bytelm.blt import hashing
-from bytelm.blt.attention import Attend, whole
+from bytelm.blt.attention import Apart, Attend, whole
 from bytelm.blt.config import BltConfig
 from bytelm.blt.decoder import LocalDecoder, PatchKeys
 from bytelm.blt.encoder import LocalEncoder
@@ -18,24 +19,24 @@ from bytelm.blt.layers import Stack, initialize, linear
 
 
 class Segments(NamedTuple):
-    """Which patch each byte belongs to, and which one it sees.
+    """Which patch each byte belongs to, and which one it sees; patches are numbered through all rows.
 
     Attributes:
-        patch_RN: the number of the patch of each byte in its row.
-        seen_RN: the number of the last patch that is complete when the byte is read: the one before the patch of the
-            next byte.
-        counts_R: how many patches each row has.
-        most: the largest of these.
+        patch_RN: the patch of each byte.
+        seen_RN: the last patch that is complete when the byte is read: the one before the patch of the next byte.
+        documents: how many patches each document has; those of all rows, one behind the other.
     """
 
     patch_RN: Tensor
     seen_RN: Tensor
-    counts_R: Tensor
-    most: int
+    documents: list[int]
 
 
 class Keep:
     """What is kept of a pass over whole sequences: nothing. Subclasses say otherwise."""
+
+    def patches(self, first_R: Tensor) -> None:
+        """Told the first patch of each row; the patches of all rows stand one behind the other."""
 
     def encoder(self, attend: Attend) -> Attend:
         """What the encoder attends by."""
@@ -52,7 +53,7 @@ class Keep:
     def states(self, states_RNW: list[Tensor]) -> None:
         """Told the states of the bytes; see `LocalEncoder.states`."""
 
-    def patch_keys(self, keys_RPCKD: list[PatchKeys]) -> None:
+    def patch_keys(self, keys_PCKD: list[PatchKeys]) -> None:
         """Told the keys and values of the patches; see `LocalDecoder.patch_keys`."""
 
 
@@ -114,17 +115,18 @@ class Blt(nn.Module):
             keep: remembers what the pass finds, to go on from.
         """
         keep = keep or Keep()
-        segments = segmented(starts_RM)
+        segments = segmented(starts_RM, first_RN)
+        keep.patches(segments.patch_RN[:, 0])
         x_RNW = self.embed(hashing.table_rows(ids_RN, self.config.hashes, None, first_RN), ids_RN)
         rotate = self.local_encoder.rotary.upto(ids_RN.shape[1], x_RNW)
         attend = keep.encoder(whole(x_RNW, self.config.encoder.window, first_RN))
         states = self.local_encoder.states(x_RNW, rotate, attend)
         keep.states(states)
-        vectors = self._pooled(states, segments)
-        outputs = self._over_patches(vectors, segments, first_RN, keep)
-        keys = self.local_decoder.patch_keys(outputs)
+        flat = [found.flatten(0, 1) for found in states]
+        vectors = self.local_encoder.pool(flat, segments.patch_RN.flatten(), sum(segments.documents))
+        keys = self.local_decoder.patch_keys(self._over_patches(vectors, segments.documents, keep))
         keep.patch_keys(keys)
-        seen = [_of_each_byte(found, segments) for found in keys]
+        seen = [found.at(segments.seen_RN) for found in keys]
         rotate = self.local_decoder.rotary.upto(ids_RN.shape[1], x_RNW)
         attend = keep.decoder(whole(x_RNW, self.config.decoder.window, first_RN))
         found: Tensor = self.lm_head(self.local_decoder.run_with(states[-1], seen, rotate, attend))
@@ -137,41 +139,23 @@ class Blt(nn.Module):
             return found
         return found + hashing.embed(table_rows_RNX, self.encoder_hash_tok_embedding.weight)
 
-    def _pooled(self, states_RNW: list[Tensor], segments: Segments) -> Tensor:
-        """The vectors of all patches, ``(R, P, k W)``, zero behind the last one of a row."""
-        counts = segments.counts_R
-        offsets_R = counts.cumsum(0) - counts
-        patch_T = (segments.patch_RN + offsets_R[:, None]).flatten()
-        total = int(counts.sum())
-        vectors = self.local_encoder.pool([states.flatten(0, 1) for states in states_RNW], patch_T, total)
-        index = torch.arange(segments.most, device=counts.device)
-        inside = index < counts[:, None]
-        padded: Tensor = vectors[(offsets_R[:, None] + index).clamp(max=total - 1)]
-        return torch.where(inside[..., None], padded, 0)
-
-    def _over_patches(self, vectors_RPX: Tensor, segments: Segments, first_RN: Tensor | None, keep: "Keep") -> Tensor:
-        """The outputs of the global transformer, ``(R, P, global width)``."""
+    def _over_patches(self, vectors_PX: Tensor, documents: list[int], keep: "Keep") -> Tensor:
+        """The outputs of the global transformer, ``(P, global width)``; all documents are one row to it."""
         own = self.global_transformer
-        x = own.token_embedding_projection(vectors_RPX)
-        first_RP = None if first_RN is None else _first_patches(segments, first_RN)
-        attend = keep.global_transformer(whole(x, own.config.window, first_RP))
-        return own.run(x, own.rotary.upto(segments.most, x), attend)
+        x_1PW = own.token_embedding_projection(vectors_PX)[None]
+        positions = torch.cat([torch.arange(size, device=x_1PW.device) for size in documents])
+        rotate = own.rotary.at(positions[None], max(documents), x_1PW)
+        attend = Apart(documents, [whole(x_1PW, own.config.window) for _ in documents])
+        return own.run(x_1PW, rotate, keep.global_transformer(attend))[0]
 
 
-def segmented(starts_RM: Tensor) -> Segments:
-    """The patches of rows from where they start, bool ``(R, N + 1)``."""
-    numbers = starts_RM.long().cumsum(1)
-    counts_R = numbers[:, -2]
-    return Segments(numbers[:, :-1] - 1, numbers[:, 1:] - 2, counts_R, int(counts_R.max()))
-
-
-def _of_each_byte(keys_RPCKD: PatchKeys, segments: Segments) -> PatchKeys:
-    """The keys and values of the patch that each byte sees, ``(R, N, C, K, D)``."""
-    rows = torch.arange(len(segments.counts_R), device=segments.counts_R.device)[:, None]
-    return PatchKeys(*(part[rows, segments.seen_RN] for part in keys_RPCKD))
-
-
-def _first_patches(segments: Segments, first_RN: Tensor) -> Tensor:
-    """The first patch of the document of each patch, int64 ``(R, P)``; padding sees itself."""
-    found = torch.arange(segments.most, device=first_RN.device).repeat(len(first_RN), 1)
-    return found.scatter(1, segments.patch_RN, segments.patch_RN.gather(1, first_RN))
+def segmented(starts_RM: Tensor, first_RN: Tensor | None = None) -> Segments:
+    """The patches of rows from where they start, bool ``(R, N + 1)``, and where their documents begin."""
+    starts_RN = starts_RM[:, :-1]
+    patch_RN = (starts_RN.flatten().long().cumsum(0) - 1).view(starts_RN.shape)
+    begins = patch_RN[:, 0]
+    if first_RN is not None:
+        positions = torch.arange(first_RN.shape[1], device=first_RN.device)
+        begins = patch_RN[starts_RN & (first_RN == positions)]
+    ends = [*begins.tolist(), int(patch_RN[-1, -1]) + 1]
+    return Segments(patch_RN, patch_RN + starts_RM[:, 1:].long() - 1, [end - begin for begin, end in pairwise(ends)])

@@ -15,37 +15,54 @@ from bytelm.blt.rows import Row
 
 
 class Last:
-    """The last positions of the texts of a padded batch, as far as a circle holds them.
+    """The last positions of some texts, as far as a circle holds them.
 
     Args:
         rows: where the texts go.
         counts: how many positions each has.
+        firsts: where each begins among the positions of all; by default they are padded to the longest.
         slots: how many positions the circle holds.
     """
 
-    def __init__(self, rows: Sequence[Row], counts: Sequence[int], slots: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        counts: Sequence[int],
+        firsts: Sequence[int] | None,
+        slots: int,
+        device: torch.device,
+    ) -> None:
+        if firsts is None:
+            firsts = range(0, len(counts) * max(counts), max(counts))
         kept = [np.arange(max(0, count - slots), count) for count in counts]
         sizes = list(map(len, kept))
-        self.text = torch.from_numpy(np.repeat(np.arange(len(counts)), sizes)).to(device)
-        self.row = torch.from_numpy(np.repeat([row.index for row in rows], sizes)).to(device)
         self.position = torch.from_numpy(np.concatenate(kept)).to(device)
+        self.index = self.position + torch.from_numpy(np.repeat(firsts, sizes)).to(device)
+        self.row = torch.from_numpy(np.repeat([row.index for row in rows], sizes)).to(device)
 
     def put(self, ring: Ring, layer: int, values: Tensor) -> None:
-        """Remember these of ``values``, ``(texts, positions, …)``."""
-        ring.put(layer, self.row, self.position, values[self.text, self.position])
+        """Remember these of ``values``, ``(positions of all, …)``."""
+        ring.put(layer, self.row, self.position, values[self.index])
 
 
 class Remembering:
-    """Attention that leaves the keys and values of the last positions in a memory."""
+    """Attention that leaves the keys and values of the last positions in a memory; arguments as of ``Last``."""
 
-    def __init__(self, attend: Attend, stack: StackMemory, rows: Sequence[Row], counts: Sequence[int]) -> None:
+    def __init__(
+        self,
+        attend: Attend,
+        stack: StackMemory,
+        rows: Sequence[Row],
+        counts: Sequence[int],
+        firsts: Sequence[int] | None = None,
+    ) -> None:
         self._attend = attend
         self._stack = stack
-        self._last = Last(rows, counts, stack.keys.slots, stack.keys.data.device)
+        self._last = Last(rows, counts, firsts, stack.keys.slots, stack.keys.data.device)
 
     def __call__(self, layer: int, query_RNHD: Tensor, key_RNKD: Tensor, value_RNKD: Tensor) -> Tensor:
-        self._last.put(self._stack.keys, layer, key_RNKD)
-        self._last.put(self._stack.values, layer, value_RNKD)
+        self._last.put(self._stack.keys, layer, key_RNKD.flatten(0, 1))
+        self._last.put(self._stack.values, layer, value_RNKD.flatten(0, 1))
         return self._attend(layer, query_RNHD, key_RNKD, value_RNKD)
 
 
@@ -64,25 +81,31 @@ class Opening(Keep):
         self._rows = rows
         self._lengths = lengths
         self._closed = closed
+        self._first_patches: Sequence[int] = ()
+
+    def patches(self, first_R: Tensor) -> None:
+        self._first_patches = first_R.tolist()
 
     def encoder(self, attend: Attend) -> Attend:
         return Remembering(attend, self._memory.encoder, self._rows, self._lengths)
 
     def global_transformer(self, attend: Attend) -> Attend:
-        return Remembering(attend, self._memory.global_transformer, self._rows, self._closed)
+        stack = self._memory.global_transformer
+        return Remembering(attend, stack, self._rows, self._closed, self._first_patches)
 
     def decoder(self, attend: Attend) -> Attend:
         return Remembering(attend, self._memory.decoder, self._rows, self._lengths)
 
     def states(self, states_RNW: list[Tensor]) -> None:
         ring = self._memory.states
-        last = Last(self._rows, self._lengths, ring.slots, ring.data.device)
+        last = Last(self._rows, self._lengths, None, ring.slots, ring.data.device)
         for layer, states in enumerate(states_RNW):
-            last.put(ring, layer, states)
+            last.put(ring, layer, states.flatten(0, 1))
 
-    def patch_keys(self, keys_RPCKD: list[PatchKeys]) -> None:
+    def patch_keys(self, keys_PCKD: list[PatchKeys]) -> None:
         memory = self._memory
-        last = Last(self._rows, self._closed, memory.patch_keys.slots, memory.patch_keys.data.device)
-        for layer, (keys, values) in enumerate(keys_RPCKD):
+        ring = memory.patch_keys
+        last = Last(self._rows, self._closed, self._first_patches, ring.slots, ring.data.device)
+        for layer, (keys, values) in enumerate(keys_PCKD):
             last.put(memory.patch_keys, layer, keys)
             last.put(memory.patch_values, layer, values)

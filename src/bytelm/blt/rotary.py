@@ -13,15 +13,19 @@ class Rotation(NamedTuple):
 
     Attributes:
         cos, sin: ``(rows or 1, positions, 1, head width)``.
+        turn: the same as complex numbers, one for each pair; ``None`` where that is not the quickest way.
     """
 
     cos: Tensor
     sin: Tensor
+    turn: Tensor | None
 
     def __call__(self, x: Tensor) -> Tensor:
         """``x``, ``(rows, positions, heads, head width)``, turned."""
-        flipped = x.view(*x.shape[:-1], -1, 2).flip(-1).flatten(-2)
-        return torch.addcmul(x * self.cos, flipped, self.sin)
+        pairs = x.view(*x.shape[:-1], -1, 2)
+        if self.turn is None or torch.compiler.is_compiling():
+            return torch.addcmul(x * self.cos, pairs.flip(-1).flatten(-2), self.sin)
+        return torch.view_as_real(torch.view_as_complex(pairs) * self.turn).flatten(-2)
 
 
 class Rotary(nn.Module):
@@ -40,13 +44,11 @@ class Rotary(nn.Module):
 
     def upto(self, count: int, like: Tensor) -> Rotation:
         """The rotations of the positions 0 to ``count - 1``, in the dtype and on the device of ``like``."""
-        cos, sin = self._reaching(count, like)[:, None, :count]
-        return Rotation(cos, sin)
+        return _rotation(self._reaching(count, like)[:, None, :count])
 
     def at(self, positions: Tensor, count: int, like: Tensor) -> Rotation:
         """The rotations of some positions, int64 ``(rows, positions)``, all below ``count``."""
-        cos, sin = self._reaching(count, like)[:, positions]
-        return Rotation(cos, sin)
+        return _rotation(self._reaching(count, like)[:, positions])
 
     def _reaching(self, count: int, like: Tensor) -> Tensor:
         """A table of at least ``count`` positions: ``(2, positions, 1, head width)``."""
@@ -63,3 +65,10 @@ class Rotary(nn.Module):
         cos, sin = angles.cos(), angles.sin()
         pairs = torch.stack([torch.stack([cos, cos], -1), torch.stack([-sin, sin], -1)])
         return pairs.flatten(-2).unsqueeze(2)
+
+
+def _rotation(table: Tensor) -> Rotation:
+    """The rotations of a table, ``(2, rows or 1, positions, 1, head width)``."""
+    cos, sin = table
+    complex_is_quick = not table.is_cuda and table.dtype in (torch.float32, torch.float64)
+    return Rotation(cos, sin, torch.complex(cos[..., ::2], sin[..., 1::2]) if complex_is_quick else None)
