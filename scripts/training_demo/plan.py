@@ -40,7 +40,7 @@ class Plan:
     vocabulary: int = 4096
     held_out: float = 0.06
     excerpt: int = 4096
-    marks: tuple[float, ...] = (0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0)
+    marks: tuple[float, ...] = (0.2, 0.3, 0.45, 0.6, 0.8, 1.0)
     files: int | None = None
     written: int = 240
 

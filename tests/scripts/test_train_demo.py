@@ -104,7 +104,8 @@ def test_flops_of_both_stages() -> None:
     assert cost.flops(cost.first_steps) == cost.first_steps * ids * entropy
     one = cost.flops(cost.first_steps + 1) - cost.flops(cost.first_steps)
     assert one == pytest.approx(ids * (flops_per_byte(model, FULL.blt.length, 5.0) + entropy / 3))
-    assert cost.steps(cost.flops(700)) == 700
+    later = cost.first_steps + 200
+    assert cost.steps(cost.flops(later)) == later
     assert cost.steps(0.0) == cost.first_steps + 1
 
 
@@ -246,6 +247,9 @@ def test_the_page_says_what_was_found() -> None:
 
 
 def test_the_plan_is_fair() -> None:
+    assert FULL.blt.mean_patch is not None
+    cost = cost_of_blt(FULL.blt, FULL.blt.mean_patch)
+    assert cost.flops(cost.first_steps) < FULL.marks[0] * cost.flops(FULL.blt.steps) * 0.8
     assert FULL.over_bytes.optimizer == replace(FULL.blt.optimizer, rate=FULL.over_bytes.optimizer.rate)
     assert FULL.over_tokens.optimizer == replace(FULL.blt.optimizer, rate=FULL.over_tokens.optimizer.rate)
     assert FULL.over_bytes.length == FULL.blt.length
