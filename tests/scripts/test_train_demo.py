@@ -237,7 +237,6 @@ def test_who_wins_follows_from_the_figures(low: float, begins: str) -> None:
     assert markdown(result)[3].endswith("| 2.000 | 4.000 |")
 
 
-@pytest.mark.skipif(not RESULT.is_file(), reason="make train-demo was not committed yet")
 def test_the_page_says_what_was_found() -> None:
     found = json.loads(RESULT.read_text("utf-8"))
     page = (ROOT / "docs" / "training.md").read_text("utf-8")

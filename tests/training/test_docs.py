@@ -1,5 +1,6 @@
 """The commands of docs/training.md and of the README run, one after the other; its links lead somewhere."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -52,3 +53,12 @@ def test_links_lead_somewhere() -> None:
     files = [*names, *(f"../{name}" for name in re.findall(r"`(tests/[\w/.]+)`", PAGE))]
     assert len(files) >= 2
     assert [file for file in files if not (ROOT / "docs" / file).exists()] == []
+
+
+def test_the_table_is_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    from train_speed import markdown  # type: ignore[import-not-found]
+
+    table = list(markdown(json.loads((ROOT / "benchmarks" / "train_speed.json").read_text("utf-8"))))
+    assert len(table) >= 6
+    assert "\n".join(table) in PAGE
