@@ -47,7 +47,8 @@ def test_entropies_are_about_each_byte_and_what_follows() -> None:
 @pytest.mark.parametrize("layers", [1, 3])
 def test_reading_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch, resets: bool, layers: int) -> None:
     assert TINY.entropy is not None
-    lm = BltLM(network(Patching(resets_at_newlines=resets), entropy=replace(TINY.entropy, layers=layers)))
+    made = network(Patching(resets_at_newlines=resets), entropy=replace(TINY.entropy, layers=layers))
+    lm = BltLM(made.double())  # What is left is the rounding of rotary angles, as parts begin elsewhere.
     ids = ids_of_text(500, 3)
     whole, seen = entropies_behind(lm, ids), []
     monkeypatch.setattr(cutting, "PART", 37)
@@ -55,7 +56,7 @@ def test_reading_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch, reset
     def progress(done: int, total: int) -> None:
         seen.append((done, total))
 
-    assert np.abs(entropies_behind(lm, ids, progress) - whole).max() < 5e-5
+    assert np.abs(entropies_behind(lm, ids, progress) - whole).max() < 1e-5
     assert seen == [(min(done, 500), 500) for done in range(37, 537, 37)]
 
 
