@@ -62,3 +62,15 @@ def test_the_table_is_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None
     table = list(markdown(json.loads((ROOT / "benchmarks" / "train_speed.json").read_text("utf-8"))))
     assert len(table) >= 6
     assert "\n".join(table) in PAGE
+
+
+def test_the_readme_says_what_was_measured() -> None:
+    """The bits a byte of the demonstration, and the range of ratios to transformers."""
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    paragraph = page[page.index("`make train-demo` trains") : page.index("**Prompts with special tokens**")]
+    demo, speed = (json.loads((ROOT / "benchmarks" / f"train_{name}.json").read_text()) for name in ("demo", "speed"))
+    assert all(f"{model['bits_per_byte']:.3f}" in paragraph for model in demo["models"].values())
+    runs = [one for shape in speed["shapes"].values() for one in shape["threads"].values()]
+    for name in ("ratio", "ratio_patches_given"):
+        medians = [one[name]["median"] for one in runs]
+        assert f"{min(medians):.1f} to {max(medians):.1f}" in paragraph
