@@ -27,7 +27,7 @@ def render_chat(
         ValueError: the directory has no such template, or the template does not take these messages.
     """
     check_messages(messages)
-    source = _chosen(_templates(directory), template, directory)
+    source = _chosen(chat_templates(directory), template, directory)
     from transformers.utils.chat_template_utils import render_jinja_template
 
     given = [{key: value for key, value in message.items() if value is not None} for message in messages]
@@ -73,7 +73,7 @@ def _chosen(templates: Mapping[str, str], name: str | None, directory: Path) -> 
     return templates[wanted]
 
 
-def _templates(directory: Path) -> dict[str, str]:
+def chat_templates(directory: Path) -> dict[str, str]:
     """The chat templates by name. Where there are files of them, those in the configuration do not count."""
     files = {path.stem: path for path in sorted((directory / "additional_chat_templates").glob("*.jinja"))}
     if (directory / "chat_template.jinja").is_file():

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from bytelm.blt.weights.forms import form_of
 from bytelm.blt.weights.hub import access_hint
-from bytelm.blt.weights.plain_config import plain_kind
 from bytelm.covers.beam_model import FixedBeamLM
 from bytelm.covers.model import TokenizedLM
 from bytelm.tokens.tiktoken import Encoding
@@ -102,14 +101,15 @@ def load(
     """Load a causal language model, or a Byte Latent Transformer, as a byte model.
 
     A Byte Latent Transformer has no tokens; of the options it takes ``dtype``, ``device`` and ``speculate``. The tokens
-    of a plain transformer over bytes that bytelm trained are bytes.
+    of a transformer over bytes are bytes, whether bytelm trained it or it has the tokenizer of ByT5 or of Perceiver, or
+    none at all and 256 ids.
 
     Args:
         path: a directory in Hugging Face form, or one of Meta's Byte Latent Transformers, a hub id, ``"bundled:NAME"``,
             or nothing for the bundled model.
         segmentation: ``"canonical"`` for the token sequences that the tokenizer itself produces (the default),
-            ``"all"`` for all. Where every token is a byte, that is valid UTF-8 only, or any bytes; the latter is the
-            default for what bytelm trained.
+            ``"all"`` for all. Where every token is a byte, that is valid UTF-8 only, or any bytes; there the latter is
+            the default.
         tolerance: the part of the probability that may be left unknown, certified for ``"canonical"``; 1e-6 there
             by default, 1e-4 for ``"all"``.
         method: ``"exact"``, or ``"beam"`` for the beam of genlm-bytes: all token sequences, followed by a fixed number
@@ -148,25 +148,58 @@ def load(
         return _blt(directory, dtype, device, speculate or 0)
     if speculate is not None:
         raise ValueError(f"speculate is for Byte Latent Transformers, and {directory} holds none; leave it out")
-    if segmentation is None:
-        # What was trained on bytes gives all of them probability, also those that are no text.
-        segmentation = "canonical" if method == "exact" and plain_kind(directory) is None else "all"
-    if tolerance is None:
-        tolerance = _DEFAULT_TOLERANCE[segmentation]
-    viewed = Tokenizer(directory)
-    network = _network(directory, dtype, device, tensor_parallel)
-    size = int(network.get_output_embeddings().weight.shape[0])
-    viewed = viewed if viewed.size <= size else Tokenizer(directory, size=size)
-    rule = viewed.canonical if segmentation == "canonical" else viewed.every
-    from bytelm.engines.selfcheck import token_model
-
-    ends = tuple(dict.fromkeys(token for token in _end_tokens(network, viewed) if 0 <= token < size))
-    begins = _begin_tokens(begin, viewed, size)
-    engine = token_model(network, begins, compiled=compile)
-    exact = TokenizedLM(engine, rule, ends, tolerance, viewed.prefix, viewed, begins)
+    if method == "beam":
+        segmentation = "all"
+    network = load_network(directory, dtype, device, tensor_parallel)
+    exact = _byte_model(network, directory, segmentation, tolerance, begin, compile)
     if method == "exact":
         return exact
     return FixedBeamLM(exact, 5 if width is None else width, 0.05 if prune is None else prune)
+
+
+def load_with_network(
+    path: str | Path, *, tolerance: float, dtype: str | None = None, device: str | None = None
+) -> "tuple[TokenizedLM, PreTrainedModel]":
+    """A token model as a byte model, canonical, and its network: for those who ask it for more than what comes next.
+
+    Args:
+        path, tolerance, dtype, device: as for `load`.
+
+    Raises:
+        FileNotFoundError: there is no such directory or file.
+        ValueError: there is no token model that can be used.
+    """
+    directory = resolve(path)
+    if form_of(directory) is not None:
+        raise ValueError(f"{directory} holds a Byte Latent Transformer, and a token model is needed")
+    network = load_network(directory, dtype, device)
+    return _byte_model(network, directory, "canonical", tolerance, begin=None, compile=False), network
+
+
+def _byte_model(
+    network: "PreTrainedModel",
+    directory: Path,
+    segmentation: str | None,
+    tolerance: float | None,
+    begin: Sequence[int] | int | None,
+    compile: bool,
+) -> TokenizedLM:
+    """A network with the tokenizer in its directory as a byte model; ``None`` for what is the default."""
+    from bytelm.engines.selfcheck import token_model
+
+    viewed = Tokenizer(directory)
+    size = int(network.get_output_embeddings().weight.shape[0])
+    viewed = viewed if viewed.size <= size else Tokenizer(directory, size=size)
+    if segmentation is None:
+        # A model over bytes gives all of them probability, also those that are no text.
+        segmentation = "all" if _is_over_bytes(viewed) else "canonical"
+    if tolerance is None:
+        tolerance = _DEFAULT_TOLERANCE[segmentation]
+    rule = viewed.canonical if segmentation == "canonical" else viewed.every
+    ends = tuple(dict.fromkeys(token for token in end_tokens(network, viewed) if 0 <= token < size))
+    begins = _begin_tokens(begin, viewed, size)
+    engine = token_model(network, begins, compiled=compile)
+    return TokenizedLM(engine, rule, ends, tolerance, viewed.prefix, viewed, begins)
 
 
 def tokenizer(source: str | Path | Encoding | None = None, *, pattern: str | None = None) -> Tokenizer:
@@ -249,13 +282,18 @@ def _snapshot(repository: str) -> Path:
     return Path(found)
 
 
-def _network(directory: Path, dtype: str | None, device: str | None, tensor_parallel: bool) -> "PreTrainedModel":
+def load_network(
+    directory: Path, dtype: str | None, device: str | None, tensor_parallel: bool = False
+) -> "PreTrainedModel":
     """The causal language model of a directory, in evaluation mode."""
     if not (directory / "config.json").is_file():
         raise FileNotFoundError(f"no config.json in {directory}: that is no model directory in Hugging Face form")
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
+    from bytelm.byteified.registering import register_for
+
+    register_for(directory)
     spread = _spread(device, tensor_parallel)
     place = device_named(None if spread else device)
     if dtype is None:
@@ -314,6 +352,11 @@ def _first_line(error: Exception) -> str:
     return next((line for line in plain.splitlines() if line.strip()), type(error).__name__).strip()
 
 
+def _is_over_bytes(viewed: Tokenizer) -> bool:
+    """Whether the tokens that have bytes are the single bytes, each once."""
+    return viewed.vocabulary.words == [bytes([byte]) for byte in range(256)]
+
+
 def _begin_tokens(begin: Sequence[int] | int | None, viewed: Tokenizer, size: int) -> tuple[int, ...]:
     if begin is not None:
         begin = [begin] if isinstance(begin, int) else begin
@@ -322,11 +365,14 @@ def _begin_tokens(begin: Sequence[int] | int | None, viewed: Tokenizer, size: in
             raise ValueError(f"begin takes at least one token id from 0 to {size - 1}, got {list(begin)}")
         return tuple(begin)
     if viewed.begin_token is None:
-        raise ValueError("the tokenizer names neither a begin nor an end token; give begin=[ids], --begin ID")
+        raise ValueError(
+            "the tokenizer names neither a begin nor an end token; give begin=[ids], --begin ID, or, where the ids are "
+            "bytes and there is no tokenizer file, name a bos_token_id in config.json"
+        )
     return (viewed.begin_token,)
 
 
-def _end_tokens(network: "PreTrainedModel", viewed: Tokenizer) -> tuple[int, ...]:
+def end_tokens(network: "PreTrainedModel", viewed: Tokenizer) -> tuple[int, ...]:
     """The end tokens of the generation configuration, else of the configuration, else of the tokenizer."""
     for source in (getattr(network, "generation_config", None), network.config):
         found = getattr(source, "eos_token_id", None)

@@ -19,6 +19,7 @@ from bytelm.prompts import Prompt, Special, Text, as_prompt, is_batch
 from bytelm.protocol import FloatArray
 from bytelm.searching import completing, search
 from bytelm.searching.completion import Completion
+from bytelm.stepping import distributions
 
 Progress = Callable[[int, int], None]
 """Called now and then during long work with the bytes done and the bytes in all."""
@@ -111,6 +112,31 @@ class ByteLM(ABC, Generic[StateT]):
         """
         scores = self._score_all(self._readable(text), progress)
         return scores if is_batch(text) else scores[0]
+
+    @overload
+    def distributions(self, text: Text | Prompt, *, progress: Progress | None = None) -> FloatArray: ...
+
+    @overload
+    def distributions(self, text: Prompts, *, progress: Progress | None = None) -> list[FloatArray]: ...
+
+    def distributions(
+        self, text: Text | Prompt | Prompts, *, progress: Progress | None = None
+    ) -> FloatArray | list[FloatArray]:
+        """The next-byte distribution at every place of a text: float64 ``(len + 1, 257)``, nats; a list gives a list.
+
+        Row ``i`` is what ``prefill(text[:i]).logprobs()`` gives, to the model's tolerance; the last one is that behind
+        the text. Of a ``Prompt`` with special tokens those are the places behind the last one. Each takes 2 kB.
+
+        Args:
+            text: one text or a list of them.
+            progress: called during long work with the bytes done and the bytes in all.
+        """
+        found = self._distributions_all(self._readable(text), progress)
+        return found if is_batch(text) else found[0]
+
+    def _distributions_all(self, texts: Sequence[bytes | Prompt], progress: Progress | None) -> list[FloatArray]:
+        """What `distributions` gives of each text; here byte by byte."""
+        return distributions(self.prefill, texts, progress)
 
     def bits_per_byte(self, texts: Text | Prompt | Prompts, *, progress: Progress | None = None) -> float:
         """How many bits the model needs for a byte of these texts: total -log2 P over total bytes.

@@ -62,10 +62,18 @@ def test_masses_are_those_of_the_definition(place: str, wanted: list[Wanted], se
                 assert masses.of(low, high) == pytest.approx(right[low:high].sum(), rel=10 * near, abs=1e-30)
                 assert right[masses.best(low, high)] == right[low:high].max()
         expected = VOCABULARY.byte_masses(right, 0, VOCABULARY.size, 0)
-        np.testing.assert_allclose(masses.by_byte(VOCABULARY, 0, VOCABULARY.size, 0), expected, rtol=near, atol=1e-30)
+        np.testing.assert_allclose(by_byte(masses, 0, VOCABULARY.size, 0), 2 * expected, rtol=near, atol=1e-30)
         _, exact_end, high = VOCABULARY.narrow(0, VOCABULARY.size, b"a")
         expected = VOCABULARY.byte_masses(right, exact_end, high, 1)
-        np.testing.assert_allclose(masses.by_byte(VOCABULARY, exact_end, high, 1), expected, rtol=near, atol=1e-30)
+        np.testing.assert_allclose(by_byte(masses, exact_end, high, 1), 2 * expected, rtol=near, atol=1e-30)
+
+
+def by_byte(masses: Masses, low: int, high: int, depth: int) -> FloatArray:
+    """Twice the probabilities of some tokens by their byte at a depth."""
+    sums = np.zeros(257)
+    masses.add_by_byte(sums, 2.0, VOCABULARY, low, high, depth)
+    assert sums[256] == 0
+    return sums[:256]
 
 
 @pytest.mark.parametrize("device", [False, True])

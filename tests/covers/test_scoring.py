@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bytelm import load
-from bytelm.covers import scoring
+from bytelm.covers import columns
 from bytelm.covers.model import TokenizedLM
 from covers.comparing import joint_of, largest_gap, total
 from covers.random_models import Case, cases, table, texts
@@ -28,8 +28,8 @@ def by_steps(model: TokenizedLM, text: bytes) -> np.ndarray:
 def test_segments_and_neighbours_change_nothing(case: Case, several: list[bytes], segment: int, together: int) -> None:
     assume(all(total(joint_of(case, text)) > -np.inf for text in several))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scoring, "SEGMENT", segment)
-        patch.setattr(scoring, "TOGETHER", together)
+        patch.setattr(columns, "SEGMENT", segment)
+        patch.setattr(columns, "TOGETHER", together)
         found = case.model(0.0).score(several)
     for text, scores in zip(several, found, strict=True):
         assert largest_gap(scores, by_steps(case.model(0.0), text)) < 1e-10
@@ -41,7 +41,7 @@ def test_the_tolerance_holds_across_segments(case: Case, text: bytes, segment: i
     along = np.array([total(joint_of(case, text[:i])) for i in range(len(text) + 1)])
     assume(along[-1] > -np.inf)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scoring, "SEGMENT", segment)
+        patch.setattr(columns, "SEGMENT", segment)
         scores = case.model(tolerance).score(text)
     shortfalls = along[1:] - along[0] - np.cumsum(scores)
     assert (shortfalls >= -1e-10).all()

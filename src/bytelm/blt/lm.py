@@ -175,6 +175,18 @@ class BltLM(ByteLM[BltState]):
             done += len(given[index])
         return found
 
+    def _distributions_all(self, texts: Sequence[bytes | Prompt], progress: Progress | None) -> list[FloatArray]:
+        given = [text_of(text) for text in texts]
+        if any(len(text) > _WHOLE for text in given):
+            return super()._distributions_all(texts, progress)
+        found, done, total = [np.empty(0)] * len(given), 0, sum(map(len, given))
+        for place, logits in self.reader.logits([vocabulary.document(text) for text in given]):
+            found[place] = byte_logprobs(logits)
+            done += len(given[place])
+            if progress is not None:
+                progress(done, total)
+        return found
+
     def _score_on(self, text: bytes, progress: Progress | None, done: int, total: int) -> FloatArray:
         """The scores of a long text, read part by part."""
         (read,) = self.reader.open([vocabulary.document(text[:_WHOLE])])

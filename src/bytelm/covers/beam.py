@@ -7,8 +7,6 @@ first are grown anew, and the byte is judged again. A model that gives tokens pr
 of what was kept; then the text is read again by a wider beam.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from bytelm.covers.settling import Weights, logknown, settle
@@ -44,7 +42,7 @@ def prune(lattice: Lattice, weights: Weights) -> tuple[Lattice, Weights, float]:
     """
     cursors = tuple(cursor for cursor in lattice.cursors if cursor.head in weights.evaluated)
     pending = [weight for weight in weights.pending.values() if weight > -np.inf]
-    kept = replace(lattice, cursors=cursors)
+    kept = lattice._replace(cursors=cursors)
     logtotal = np.logaddexp.reduce([logknown(kept, weights.evaluated), *pending])
     lost = float(np.exp(np.array(pending) - logtotal).sum())
     return kept, Weights(weights.evaluated, {}), lost
@@ -78,4 +76,4 @@ def _regrow(rule: Rule, lattice: Lattice, weights: Weights, byte: int) -> Lattic
         grown.append(branch)
     cursors = tuple(cursor for branch in grown for cursor in branch.cursors)
     longest = max(grown, key=lambda branch: len(branch.tail))
-    return replace(longest, cursors=cursors)
+    return longest._replace(cursors=cursors)

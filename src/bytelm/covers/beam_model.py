@@ -60,5 +60,5 @@ class FixedBeamLM(ByteLM[BeamState]):
         return score_by_steps([self._begin(text) for text in texts], [text_of(text) for text in texts], progress)
 
     def _begin(self, prompt: bytes | Prompt) -> BeamState:
-        opening = self._exact._opening(prompt)
+        opening = self._exact.opening(prompt)
         return begin_beam(self._exact._weigher, self._limits, opening.prefix, opening.head)

@@ -200,7 +200,7 @@ def _best(rule: Rule, work: Settling, lattice: Lattice, last: bool) -> bytes | N
     for head, rest in _rests(masses, scale, pending):
         evaluation, (_, low, high) = work.evaluated[head], work.cursors[head]
         weight, after = exp(evaluation.logweight - scale), lattice.end - head.end
-        known[:END] += weight * evaluation.masses.by_byte(vocabulary, low, high, after)
+        evaluation.masses.add_by_byte(known, weight, vocabulary, low, high, after)
         known[END] += weight * evaluation.masses.end if after == 0 else 0.0
         symbol = int(known.argmax())
         most, known[symbol] = known[symbol], -1.0

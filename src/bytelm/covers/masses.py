@@ -63,8 +63,13 @@ class Masses(ABC):
         """The probability of the token at ``index`` of the sorted order."""
 
     @abstractmethod
-    def by_byte(self, vocabulary: Vocabulary, low: int, high: int, depth: int) -> FloatArray:
-        """The probabilities of the tokens ``[low, high)`` by their byte at ``depth``, float64 ``(256,)``."""
+    def add_by_byte(
+        self, into: FloatArray, factor: float, vocabulary: Vocabulary, low: int, high: int, depth: int
+    ) -> None:
+        """Add the probabilities of the tokens ``[low, high)`` by their byte at ``depth``, times ``factor``.
+
+        ``into`` is float64, at least 256 (mutates); all the tokens are longer than ``depth``.
+        """
 
     @abstractmethod
     def best(self, low: int, high: int) -> int:
@@ -102,8 +107,10 @@ class HostMasses(Masses):
     def at(self, index: int) -> float:
         return float(self._scaled[index]) / self._total
 
-    def by_byte(self, vocabulary: Vocabulary, low: int, high: int, depth: int) -> FloatArray:
-        return vocabulary.byte_masses(self._scaled, low, high, depth) / self._total
+    def add_by_byte(
+        self, into: FloatArray, factor: float, vocabulary: Vocabulary, low: int, high: int, depth: int
+    ) -> None:
+        vocabulary.add_byte_masses(into, factor / self._total, self._scaled, low, high, depth)
 
     def best(self, low: int, high: int) -> int:
         return low + int(self._scaled[low:high].argmax())
@@ -138,10 +145,13 @@ class DeviceMasses(Masses):
     def at(self, index: int) -> float:
         return self.of(index, index + 1)
 
-    def by_byte(self, vocabulary: Vocabulary, low: int, high: int, depth: int) -> FloatArray:
+    def add_by_byte(
+        self, into: FloatArray, factor: float, vocabulary: Vocabulary, low: int, high: int, depth: int
+    ) -> None:
         if (low, high, depth) == (0, len(self._scaled), 0):
-            return self._first / self._total
-        return vocabulary.byte_masses(self.fetch(low, high), low, high, depth, low) / self._total
+            into[: len(self._first)] += factor / self._total * self._first
+            return
+        vocabulary.add_byte_masses(into, factor / self._total, self.fetch(low, high), low, high, depth, low)
 
     def best(self, low: int, high: int) -> int:
         if self._low <= low and high <= self._high:

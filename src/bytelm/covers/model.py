@@ -11,6 +11,7 @@ from bytelm.batch import BatchState
 from bytelm.chats import Message, render_chat
 from bytelm.covers.baselines import Baseline, TokenScore
 from bytelm.covers.courses import Course, together
+from bytelm.covers.distributions import distributions_of
 from bytelm.covers.drawing import drawn_course, filtered_course
 from bytelm.covers.estimating import Estimate, estimate
 from bytelm.covers.foresight import most_for
@@ -18,6 +19,7 @@ from bytelm.covers.gaps import chosen_tokens, gap_prompt
 from bytelm.covers.greedy import GUESSED, GUESSED_EACH, greedy_course
 from bytelm.covers.lead import prefix_logprob
 from bytelm.covers.opening import Opening, open_prompt
+from bytelm.covers.path import path_distributions, trunk
 from bytelm.covers.scoring import score_texts
 from bytelm.covers.state import CoverState, advance_together, begin, begin_unsettled, settled_together
 from bytelm.covers.stepping import score_by_steps
@@ -25,7 +27,7 @@ from bytelm.covers.weighing import Weigher, log
 from bytelm.decoding.checks import check_whole
 from bytelm.decoding.infilling import Gap, GapFormat
 from bytelm.decoding.sampling import Sampling
-from bytelm.decoding.texts import Texts
+from bytelm.decoding.texts import Texts, as_texts
 from bytelm.engines.protocol import Effort, TokenModel
 from bytelm.model import ByteLM, Progress
 from bytelm.prompts import Prompt, Special, Text, as_prompt
@@ -89,12 +91,47 @@ class TokenizedLM(ByteLM[CoverState]):
         """Running counts of what the token model was asked."""
         return self._weigher.model.effort
 
+    @property
+    def rule(self) -> Rule:
+        """Which token sequences count."""
+        return self._weigher.rule
+
+    @property
+    def end_tokens(self) -> tuple[int, ...]:
+        """The ids that end a text."""
+        return self._weigher.end_tokens
+
+    @property
+    def begin_tokens(self) -> tuple[int, ...]:
+        """The ids that the token model puts before every head."""
+        return self._begin_tokens
+
+    @property
+    def prefix(self) -> bytes:
+        """The bytes that the tokenizer puts before every text; the model is conditioned on them."""
+        return self._prefix
+
     def over(self, rule: Rule, tolerance: float) -> "TokenizedLM":
         """The same token model over the sequences of another rule; nothing is loaded again."""
         weigher = self._weigher
         return TokenizedLM(
             weigher.model, rule, weigher.end_tokens, tolerance, self._prefix, self._tokenizer, self._begin_tokens
         )
+
+    def path_distributions(self, texts: Texts) -> list[FloatArray]:
+        """The distributions along each text's own tokens, given where these end; see `bytelm.covers.path`.
+
+        Returns:
+            Of each text float64 ``(len + 1, 257)``: log-probabilities, nats.
+        """
+        return path_distributions(self._weigher, self.tokenizer, [self.opening(text) for text in as_texts(texts)])
+
+    def trunk(self, text: Text) -> list[TextHead]:
+        """The heads along the tokenizer's own tokens of a text and its prefix, the one before the first token first.
+
+        Where no text of the tokenizer has such bytes, they are taken as their byte tokens.
+        """
+        return trunk(self._weigher.rule, self.tokenizer, self.opening(as_bytes(text)))
 
     def tokens_logprob(self, tokens: Sequence[int]) -> float:
         """``log P(tokens | prefix)`` of these very tokens, which spell the prefix first; nats.
@@ -139,7 +176,7 @@ class TokenizedLM(ByteLM[CoverState]):
         return self._baseline(prompt, heal).score(as_bytes(text))
 
     def _baseline(self, prompt: Text | Prompt, heal: bool) -> Baseline:
-        return Baseline(self._weigher, self.tokenizer, self._opening(as_prompt(prompt)), heal)
+        return Baseline(self._weigher, self.tokenizer, self.opening(as_prompt(prompt)), heal)
 
     def chat_prompt(
         self, messages: Sequence[Message], *, add_generation_prompt: bool = True, template: str | None = None
@@ -264,7 +301,7 @@ class TokenizedLM(ByteLM[CoverState]):
         self, prompt: bytes | Prompt, rng: np.random.Generator, sampling: Sampling, texts: int, most: int
     ) -> Course:
         """The symbols of one of some texts that ask together."""
-        opening, rule = self._opening(prompt), self._weigher.rule
+        opening, rule = self.opening(prompt), self._weigher.rule
         if not (sampling.greedy or sampling.plain):
             yield from filtered_course(
                 begin_unsettled(self._weigher, self.tolerance, opening), sampling, rng, most_for(texts)
@@ -278,7 +315,8 @@ class TokenizedLM(ByteLM[CoverState]):
         else:
             yield from drawn_course(self._weigher, self.tolerance, read(), rng)
 
-    def _opening(self, prompt: bytes | Prompt) -> Opening:
+    def opening(self, prompt: bytes | Prompt) -> Opening:
+        """Where the text of a prompt begins, behind its special tokens."""
         if isinstance(prompt, Prompt):
             return open_prompt(self.tokenizer, self._begin_tokens, prompt)
         return Opening(None, self._prefix, prompt)
@@ -306,14 +344,19 @@ class TokenizedLM(ByteLM[CoverState]):
         return estimate(self._weigher, self._prefix, as_bytes(text), samples, width, np.random.default_rng(seed))
 
     def _prefill_all(self, prompts: Sequence[bytes | Prompt]) -> BatchState[CoverState]:
-        openings = [self._opening(prompt) for prompt in prompts]
+        openings = [self.opening(prompt) for prompt in prompts]
         if self._weigher.rule.heads_die:
             unsettled = [begin_unsettled(self._weigher, self.tolerance, opening) for opening in openings]
             return BatchState(settled_together(unsettled), advance_together)
         return BatchState(tuple(begin(self._weigher, self.tolerance, opening) for opening in openings))
 
+    def _distributions_all(self, texts: Sequence[bytes | Prompt], progress: Progress | None) -> list[FloatArray]:
+        if not self._weigher.rule.heads_die:
+            return super()._distributions_all(texts, progress)
+        return distributions_of(self._weigher, self.tolerance, [self.opening(text) for text in texts], progress)
+
     def _score_all(self, texts: Sequence[bytes | Prompt], progress: Progress | None) -> list[FloatArray]:
-        openings = [self._opening(text) for text in texts]
+        openings = [self.opening(text) for text in texts]
         if self._weigher.rule.heads_die:
             return score_texts(self._weigher, self.tolerance, openings, progress)
         before = [begin(self._weigher, self.tolerance, opening._replace(text=b"")) for opening in openings]

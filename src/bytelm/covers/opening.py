@@ -55,7 +55,7 @@ def open_prompt(tokenizer: Tokenizer, begin_tokens: tuple[int, ...], prompt: Pro
 def _fixed_tokens(tokenizer: Tokenizer, parts: tuple[bytes | Special, ...]) -> Iterator[int]:
     for place, part in enumerate(parts):
         if isinstance(part, bytes):
-            yield from _cut(tokenizer, part, tokenizer.section_prefix if place else tokenizer.prefix)
+            yield from cut(tokenizer, part, tokenizer.section_prefix if place else tokenizer.prefix)
             continue
         if tokenizer.special(part.content) != part:
             raise ValueError(
@@ -65,18 +65,18 @@ def _fixed_tokens(tokenizer: Tokenizer, parts: tuple[bytes | Special, ...]) -> I
         yield part.token
 
 
-def _cut(tokenizer: Tokenizer, data: bytes, prefix: bytes) -> list[int]:
-    """The tokens of a stretch of bytes: the tokenizer's own where they spell it, else those of the lattice."""
+def cut(tokenizer: Tokenizer, data: bytes, prefix: bytes) -> list[int]:
+    """The tokens of a stretch of bytes: the tokenizer's own where they spell it as it sees it, else the lattice's."""
     text = data.decode("utf-8", "ignore")
     if prefix == tokenizer.prefix and text.encode() == data:
         tokens = tokenizer.encode(data)
         spelled = b"".join(map(tokenizer.token_bytes, tokens))
         if spelled == prefix + tokenizer.normalize(data):
             return tokens
-    return _walked(tokenizer.canonical, prefix + data)
+    return walked(tokenizer.canonical, prefix + data)
 
 
-def _walked(rule: Rule, data: bytes) -> list[int]:
+def walked(rule: Rule, data: bytes) -> list[int]:
     """The same from the lattice, which takes bytes that no text can contain as their byte tokens."""
     lattice = begin_lattice(rule)
     for byte in data:

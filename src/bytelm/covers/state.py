@@ -211,7 +211,7 @@ class CoverState:
             if found is not None:
                 weight = np.exp(found.logweight - logscale)
                 depth = self._lattice.end - head.end
-                known[:END] += weight * found.masses.by_byte(vocabulary, low, high, depth)
+                found.masses.add_by_byte(known, weight, vocabulary, low, high, depth)
                 known[END] += weight * found.masses.end if depth == 0 else 0.0
         here = [head.end == self._lattice.end for head in pending]
         weights = np.exp(np.array(list(pending.values())) - logscale)

@@ -19,8 +19,9 @@ NAME = "bytelm_compiled_tree"
 
 OPERATOR = "bytelm::tree_attention"
 
-Compiled = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
-"""From ids ``(1, k)``, positions ``(1, k)`` and wanted places ``(w,)`` to logits ``(1, w, vocabulary_size)``."""
+Compiled = Callable[..., torch.Tensor]
+"""From ids ``(1, k)``, positions ``(1, k)`` and wanted places ``(w,)`` to logits ``(1, w, vocabulary_size)``; and from
+``suffix_rows=`` ``(1, k)``, where the network takes such."""
 
 
 class Uncached(Cache):  # type: ignore[misc]
@@ -48,10 +49,13 @@ def compiled(model: PreTrainedModel) -> Compiled:
     """
     cache = Uncached()
 
-    def forward(tokens: torch.Tensor, positions: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-        outputs = model(
-            input_ids=tokens, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=wanted
-        )
+    def forward(
+        tokens: torch.Tensor, positions: torch.Tensor, wanted: torch.Tensor, suffix_rows: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        inputs: dict[str, Any] = {"input_ids": tokens, "position_ids": positions, "logits_to_keep": wanted}
+        if suffix_rows is not None:
+            inputs["suffix_rows"] = suffix_rows
+        outputs = model(**inputs, past_key_values=cache, use_cache=True)
         logits: torch.Tensor = outputs.logits
         return logits.float()
 
@@ -59,6 +63,7 @@ def compiled(model: PreTrainedModel) -> Compiled:
     own = FunctionType(
         forward.__code__.replace(co_name=f"forward_of_{id(cache):x}"),
         forward.__globals__,
+        argdefs=forward.__defaults__,
         closure=forward.__closure__,
     )
     function: Compiled = torch.compile(own, dynamic=True)

@@ -31,6 +31,7 @@ from bytelm.engines.network import Network
 from bytelm.engines.passes import Pass
 from bytelm.engines.protocol import Effort, Logits, TokenModel
 from bytelm.engines.sights import Group, Sight
+from bytelm.engines.suffixes import SuffixStates
 from bytelm.engines.windows import Windows, check_ids
 from bytelm.heads import Head
 
@@ -149,6 +150,8 @@ class HuggingFaceModel(TokenModel):
         self._forest = Forest(self.windows, self._masked, forks)
         self._store = KeyValues()
         self._rows: dict[Lane, Row] = {}
+        suffixes = self._network.suffixes
+        self._suffixes = None if suffixes is None else SuffixStates(suffixes)
         self._passes = 0
 
     def _advance(self, heads: list[Head]) -> torch.Tensor:
@@ -173,6 +176,8 @@ class HuggingFaceModel(TokenModel):
         for fork in step.forks:
             row = self._rows[fork.lane] = self._store.row(len(fork.path))
             row.fill(self._rows[fork.source], fork.path, len(fork.path))
+            if self._suffixes is not None:
+                self._suffixes.fork(fork)
         self._forest.add(step)
         groups: dict[int, Group] = {}
         tokens: list[int] = []
@@ -186,13 +191,14 @@ class HuggingFaceModel(TokenModel):
             group.sights.append(Sight(row.number, len(tokens), part.first, visible, slots.positions, chain))
             tokens += part.tokens
             positions += part.positions
+        suffix_rows = None if self._suffixes is None else self._suffixes.extend(step)
         attention = None if self._masked else self._network.own_attention
         through = TreePass(list(groups.values()), attention, None if self._masked else self._attention)
         if not self._masked:
-            return self._network.packed(tokens, positions, through, step.offsets())
+            return self._network.packed(tokens, positions, through, step.offsets(), suffix_rows)
         (sight,) = next(iter(groups.values())).sights
         mask = self._attention.mask(sight.visible, sight.positions, self._network.dtype, self._network.device)
-        return self._network.masked(tokens, positions, mask, through, step.offsets())
+        return self._network.masked(tokens, positions, mask, through, step.offsets(), suffix_rows)
 
     def _row(self, lane: Lane, used: int) -> Row:
         """The lane's row, with room for all its slots."""
@@ -210,7 +216,10 @@ class HuggingFaceModel(TokenModel):
             lane.passes += 1
             most = max(COMPACT_ABOVE, COMPACT_SHARE * lane.slots.count) if lane.passes < COMPACT_AFTER else 0
             if lane.dead > most:
-                self._rows[lane].keep(lane.compact(len(self.windows.begin)))
+                kept = lane.compact(len(self.windows.begin))
+                self._rows[lane].keep(kept)
+                if self._suffixes is not None:
+                    self._suffixes.keep(lane, kept)
         if step.begun or self._passes % SELDOM == 0:
             others = [lane for lane in self._forest.lanes if lane.used != self._passes]
             others.sort(key=lambda lane: lane.used, reverse=True)
@@ -229,6 +238,8 @@ class HuggingFaceModel(TokenModel):
 
     def _drop(self, lane: Lane) -> None:
         self._forest.drop(lane)
+        if self._suffixes is not None:
+            self._suffixes.drop(lane)
         row = self._rows.pop(lane, None)
         if row is not None:
             row.free()

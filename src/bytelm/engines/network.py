@@ -13,6 +13,7 @@ from bytelm.engines.attention import NAME, Attention, TreePass, running
 from bytelm.engines.masks import Mask
 from bytelm.engines.protocol import Logits
 from bytelm.engines.states import State
+from bytelm.engines.suffixes import Suffixes
 from bytelm.engines.windows import UNLIMITED
 
 LOGITS_BYTES = 64 * 2**20
@@ -39,6 +40,7 @@ class Network:
         dtype: the type it computes in.
         device: where its inputs go.
         attention: the name of the attention that it was loaded with.
+        suffixes: what says which rows it takes besides tokens; ``None`` for one that takes tokens alone.
         most_logits: how many positions' logits fit into ``LOGITS_BYTES``, at least one.
     """
 
@@ -56,6 +58,7 @@ class Network:
         self.device: torch.device = model.device
         self._model = model.eval()
         self.attention: str = self.config._attn_implementation or "eager"
+        self.suffixes: Suffixes | None = getattr(model, "suffixes", None)
         takes = inspect.signature(model.forward).parameters
         self._keeps = "logits_to_keep" in takes
         self._scattered = len({parameter.device for parameter in model.parameters()}) > 1
@@ -72,17 +75,27 @@ class Network:
     def own_attention(self) -> Attention | None:
         """Its attention, where that may do more than scaled products; ``None`` where it does not.
 
-        Kernels that take no mask of ours are stood in for by the slow attention that its module defines.
+        Kernels that take no mask of ours are stood in for by the slow attention that its module defines, or that of a
+        class it is made of.
         """
         if self.attention == "sdpa":
             return None
-        slow = getattr(sys.modules[type(self._model).__module__], "eager_attention_forward", None)
+        modules = (sys.modules[of.__module__] for of in type(self._model).__mro__)
+        defined = (getattr(module, "eager_attention_forward", None) for module in modules)
+        slow: Attention | None = next((found for found in defined if found is not None), None)
         if self.attention.startswith(MASKLESS):
             return slow
         found: Attention | None = AttentionInterface().get(self.attention, slow)
         return found
 
-    def packed(self, tokens: list[int], positions: list[int], step: TreePass, wanted: list[int]) -> torch.Tensor:
+    def packed(
+        self,
+        tokens: list[int],
+        positions: list[int],
+        step: TreePass,
+        wanted: list[int],
+        suffix_rows: list[int] | None = None,
+    ) -> torch.Tensor:
         """Runs new positions of some lanes; their keys and values go where ``step`` says.
 
         Args:
@@ -90,25 +103,33 @@ class Network:
             positions: ``k`` places in their texts.
             step: what they see.
             wanted: which of the new positions' logits are needed.
+            suffix_rows: ``k`` rows, where the network takes such.
 
         Returns:
             Logits, float32 ``(len(wanted), vocabulary_size)``.
         """
-        both = self._row([tokens, positions])
-        ids, places = both[:1], both[1:]
+        given = self._row([tokens, positions] if suffix_rows is None else [tokens, positions, suffix_rows])
+        ids, places = given[:1], given[1:2]
+        beside = {} if suffix_rows is None else {"suffix_rows": given[2:]}
         keep = self._chosen(wanted)
         self._attend_by(NAME if self._compiled is None else compiling.NAME)
         try:
             with torch.inference_mode(), running(step):
                 if self._compiled is not None:
-                    return self._compiled(ids, places, keep)[0]
+                    return self._compiled(ids, places, keep, **beside)[0]
                 inputs = {"input_ids": ids, "position_ids": places, "past_key_values": step, "use_cache": True}
-                return self._logits(inputs, keep)[0]
+                return self._logits(inputs | beside, keep)[0]
         finally:
             self._attend_by(self.attention)
 
     def masked(
-        self, tokens: list[int], positions: list[int], mask: Mask, step: TreePass, wanted: list[int]
+        self,
+        tokens: list[int],
+        positions: list[int],
+        mask: Mask,
+        step: TreePass,
+        wanted: list[int],
+        suffix_rows: list[int] | None = None,
     ) -> torch.Tensor:
         """The same for one lane, by the network's own attention and a mask of what each new position sees."""
         inputs: dict[str, Any] = {
@@ -118,6 +139,8 @@ class Network:
             "past_key_values": step,
             "use_cache": True,
         }
+        if suffix_rows is not None:
+            inputs["suffix_rows"] = self._row([suffix_rows])
         with torch.inference_mode():
             return self._logits(inputs, self._chosen(wanted))[0]
 

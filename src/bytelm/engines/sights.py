@@ -19,6 +19,8 @@ FEWER = 0.85
 TOGETHER = 32
 """Lanes with more positions than this in a pass have calls of attention of their own."""
 
+_ALL = slice(None)
+
 
 @dataclass(eq=False)
 class Sight:
@@ -50,12 +52,26 @@ class Sight:
         """Whether every position sees every slot."""
         return bool(self.visible.all())
 
-    def within(self, window: int | None) -> BoolArray:
-        """``visible``, no further back than ``window`` positions, the own one included."""
+    def within(self, window: int | None, queries: slice = _ALL, slots: IntArray | slice = _ALL) -> BoolArray:
+        """``visible``, no further back than ``window`` positions, the own one included.
+
+        Args:
+            window: how far back.
+            queries: of these positions alone.
+            slots: of these slots alone.
+        """
+        visible = self.visible[queries][:, slots]
         if window is None:
-            return self.visible
-        back = self.positions[self.first :, None] - self.positions
-        return self.visible & (back < window)
+            return visible
+        back = self.positions[self.first :][queries, None] - self.positions[slots]
+        return visible & (back < window)
+
+    def near(self, window: int | None, queries: slice) -> IntArray | slice:
+        """The slots that some of the positions may see: those no further back than ``window`` from any of them."""
+        if window is None:
+            return _ALL
+        furthest = self.positions[self.first :][queries].min() - window
+        return np.flatnonzero(self.positions > furthest)
 
 
 @dataclass(eq=False)
@@ -131,11 +147,16 @@ def stretched(sight: Sight, queries: slice, window: int | None, shared: int, que
         shared: how many query heads share keys and values.
         query: of the layer, for its type and device.
     """
-    visible = sight.within(window)[queries]
-    slots = np.flatnonzero(visible.any(axis=0))
+    count = sight.visible.shape[1]
+    near = sight.near(window, queries)
+    visible = sight.within(window, queries, near)
+    used = visible.any(axis=0)
+    slots = np.arange(count)[near][used]
     chosen: torch.Tensor | int | None = None
-    if len(slots) <= FEWER * visible.shape[1]:
-        visible = visible[:, slots]
+    if len(slots) > FEWER * count:
+        visible = sight.within(window, queries)
+    else:
+        visible = visible[:, used]
         leading = slots[-1] + 1 == len(slots)
         chosen = len(slots) if leading else torch.from_numpy(slots).to(query.device)
     mask = additive(torch.from_numpy(visible).repeat(shared, 1), query.dtype, query.device)

@@ -19,7 +19,6 @@ from bytelm.lockstep import continued
 from bytelm.model import ByteLM, Progress
 from bytelm.prompts import Prompt, Text, as_bytes
 from bytelm.protocol import FloatArray
-from bytelm.stepping import distributions
 
 
 class Attribution(NamedTuple):
@@ -134,8 +133,8 @@ class EnsembleLM(ByteLM[EnsembleState]):
             scores = self._member_scores(sample, progress)
             return way.reweighted(fit_mixture(np.concatenate([np.array(one) for one in zip(*scores, strict=True)], 1)))
         if isinstance(way, Product):
-            found = [distributions(member.prefill, sample, progress) for member in self.members]
-            stacked = np.array([np.concatenate(rows) for rows in found])
+            found = [member.distributions(sample, progress=progress) for member in self.members]
+            stacked = np.array([np.concatenate([one[:-1] for one in rows]) for rows in found])
             return way.reweighted(fit_exponents(stacked, np.frombuffer(b"".join(sample), dtype=np.uint8), way))
         raise ValueError(f"{type(way).__name__.lower()} has no weights; learn those of mean, mixture or product")
 
@@ -170,7 +169,7 @@ class EnsembleLM(ByteLM[EnsembleState]):
     def _score_all(self, texts: Sequence[bytes | Prompt], progress: Progress | None) -> list[FloatArray]:
         given = [text_of(text) for text in texts]
         if not self.way.linear:
-            rows = distributions(self.prefill, given, progress)
+            rows = self.distributions(given, progress=progress)
             return [row[np.arange(len(text)), list(text)] for row, text in zip(rows, given, strict=True)]
         scores = self._member_scores(given, progress)
         return [self._pooled(np.array(rows)) for rows in zip(*scores, strict=True)]

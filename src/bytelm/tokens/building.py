@@ -158,7 +158,7 @@ def _segmenter(specification: Specification, vocabulary: Vocabulary, merges: Mer
         scores[: len(family.scores)] = family.scores[: len(scores)]
         fallback = specification.fallback
         byte_tokens = sorted(fallback.tokens, key=vocabulary.token_bytes.__getitem__) if fallback else None
-        return Unigram(vocabulary, scores, family.others, byte_tokens)
+        return Unigram(vocabulary, scores, family.others, byte_tokens, family.over_bytes)
     assert merges is not None, "byte-pair encodings have merges"
     unmerged = np.flatnonzero(~merges.reachable[vocabulary.order])
     whole = set(vocabulary.order[unmerged].tolist()) - {entry.token for entry in specification.added}

@@ -3,6 +3,7 @@
 Both the form of transformers 5 and that of transformers 4 are read (merges as pairs or as strings).
 """
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bytelm.tokens.added import AddedToken
+from bytelm.tokens.byte_unigram import is_over_bytes, settled
 from bytelm.tokens.json_files import read_json
 from bytelm.tokens.limits import check_limits
 from bytelm.tokens.merges import Ranked
@@ -27,14 +29,25 @@ from bytelm.tokens.writing import STAND_INS, Writing, is_marked
 
 KINDS = ("BPE", "Unigram", "WordPiece")
 
+OVER_BYTES = "byte-level Unigram"
+"""What Unigram models over bytes are called."""
+
 
 class LibraryEncoder:
-    """The tokenizer library's own tokenizer."""
+    """The tokenizer library's own tokenizer.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: its file.
+        over_bytes: whether it is a Unigram model over bytes.
+    """
+
+    def __init__(self, path: Path, over_bytes: bool = False) -> None:
         from tokenizers import Tokenizer
 
-        self._tokenizer = Tokenizer.from_file(str(path))
+        if over_bytes:
+            self._tokenizer = Tokenizer.from_str(json.dumps(settled(read_json(path))))
+        else:
+            self._tokenizer = Tokenizer.from_file(str(path))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._tokenizer.encode_special_tokens = True
@@ -64,6 +77,10 @@ def read_huggingface(path: Path, size: int | None = None) -> Specification:
     kind = model.get("type", "BPE" if "merges" in model else None)
     if kind not in KINDS:
         raise ValueError(f"{path} holds a {kind} tokenizer; bytelm reads {', '.join(KINDS[:-1])} and {KINDS[-1]}")
+    over_bytes = is_over_bytes(description)
+    if over_bytes:
+        description = settled(description)
+        model = description["model"]
     ids = _ids(model["vocab"])
     # A token that is added though the vocabulary has it keeps its id there.
     listed = [{**entry, "id": ids.get(entry["content"], entry["id"])} for entry in description.get("added_tokens", [])]
@@ -85,7 +102,7 @@ def read_huggingface(path: Path, size: int | None = None) -> Specification:
     for entry in produced:
         token_bytes[entry["id"]] = _pattern(entry, normalization).encode()
     facts = {
-        "kind": _describe(kind, writing),
+        "kind": _describe(kind, writing, over_bytes),
         "description": {name: description.get(name) for name in ("normalizer", "pre_tokenizer")},
         "dropout": model.get("dropout"),
         "entries": entries,
@@ -94,7 +111,7 @@ def read_huggingface(path: Path, size: int | None = None) -> Specification:
         "fallback": _fallback(model, ids, silent, writing),
         "named": _named_tokens(path.with_name("tokenizer_config.json"), ids, entries),
     }
-    return _specify(path, facts, tuple(token_bytes), _family(model, ids, silent, writing, path))
+    return _specify(path, facts, tuple(token_bytes), _family(model, ids, silent, writing, path, over_bytes))
 
 
 def restore_huggingface(
@@ -124,7 +141,7 @@ def _specify(path: Path, facts: Mapping[str, Any], token_bytes: tuple[bytes, ...
         normalization=normalization,
         seen=partial(text_seen, pre_tokenizer, normalization),
         splitter=partial(_splitter, facts, added, normalization),
-        encoder=partial(LibraryEncoder, path),
+        encoder=partial(LibraryEncoder, path, facts["kind"] == OVER_BYTES),
         entries=tuple(facts["entries"]),
         normalizer=facts["description"]["normalizer"],
         added=added,
@@ -168,10 +185,15 @@ def _unknown(model: Mapping[str, Any], ids: Mapping[str, int]) -> set[int]:
     return {ids[model["unk_token"]]} if model.get("unk_token") in ids else set()
 
 
-def _family(model: Mapping[str, Any], ids: Mapping[str, int], silent: set[int], writing: Writing, path: Path) -> Family:
+def _family(
+    model: Mapping[str, Any], ids: Mapping[str, int], silent: set[int], writing: Writing, path: Path, over_bytes: bool
+) -> Family:
     if model.get("type") == "Unigram":
         pieces, scores = zip(*model["vocab"], strict=True)
         scores = tuple(map(float, scores))
+        if over_bytes:
+            hidden = ((writing.of(name).decode("latin-1"), scores[i]) for i, name in enumerate(pieces) if i in silent)
+            return UnigramFamily(scores, dict(hidden), over_bytes)
         written = {name: i for i, name in enumerate(pieces) if i in silent or (writing.by_bytes and name in STAND_INS)}
         others = {writing.read(name): scores[i] for name, i in written.items()}
         scores = tuple(
@@ -219,7 +241,9 @@ def _splitter(facts: Mapping[str, Any], added: tuple[AddedToken, ...], normaliza
     return splitter_of(facts["description"]["pre_tokenizer"], normalization, facts["description"]["normalizer"])
 
 
-def _describe(kind: str, writing: Writing) -> str:
+def _describe(kind: str, writing: Writing, over_bytes: bool) -> str:
+    if over_bytes:
+        return OVER_BYTES
     if kind != "BPE":
         return kind
     if writing.byte_level:

@@ -5,7 +5,6 @@ spell on from the head's end through the bytes that came after it. Exact matches
 cursor's range holds longer tokens only, and every cover of the text is counted by exactly one cursor.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from bytelm.heads import Head
@@ -43,8 +42,7 @@ class Whole(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True)
-class Lattice:
+class Lattice(NamedTuple):
     """The live cursors of a text.
 
     Attributes:

@@ -6,6 +6,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bytelm.tokens.building import SPECIFICATION
+from bytelm.tokens.byte_vocabulary import (
+    ADDED_TOKENS,
+    CONFIG,
+    SPECIAL_TOKENS_MAP,
+    TOKENIZER_CONFIG,
+    find_byte_vocabulary,
+    read_byte_vocabulary,
+)
 from bytelm.tokens.huggingface import read_huggingface, restore_huggingface
 from bytelm.tokens.keeping import Kept
 from bytelm.tokens.normalizing import Normalization
@@ -16,7 +24,10 @@ from bytelm.tokens.tiktoken import Encoding, read_encoding, read_tekken, read_ti
 from bytelm.tokens.vocabulary import Vocabulary
 
 FORMS = ("tokenizer.json", "tekken.json", "*.tiktoken", "tokenizer.model", "rwkv_vocab*.txt")
-"""What is looked for in a directory, in this order."""
+"""What is looked for in a directory, in this order; then a tokenizer over bytes that has no such file."""
+
+BESIDE = (TOKENIZER_CONFIG, SPECIAL_TOKENS_MAP, ADDED_TOKENS)
+"""The files beside a tokenizer's that may say more about it."""
 
 
 class Opened(NamedTuple):
@@ -36,7 +47,7 @@ class Opened(NamedTuple):
 def open_tokenizer(path: Path, size: int | None, pattern: str | None) -> Opened:
     """Like :func:`read_tokenizer`, but from what is kept of an earlier time where there is something."""
     file = find_tokenizer(path)
-    kept = Kept([file, file.with_name("tokenizer_config.json")], (file.name, size, pattern))
+    kept = Kept([file, *map(file.with_name, BESIDE)], (file.name, size, pattern))
     found = kept.part(SPECIFICATION)
     if found is not None and found[0]:
         vocabulary = Vocabulary.restored(found[1])
@@ -74,18 +85,24 @@ def read_tokenizer(path: Path, size: int | None = None, pattern: str | None = No
         return read_tekken(file, size)
     if file.suffix == ".txt":
         return _specify_rwkv(file, size)
+    if file.name in (TOKENIZER_CONFIG, CONFIG):
+        return read_byte_vocabulary(file, size)
     return read_huggingface(file, size)
 
 
 def find_tokenizer(path: Path) -> Path:
-    """The tokenizer's file in a directory, or the file itself.
+    """The tokenizer's file in a directory, or the file itself; of a tokenizer over bytes the one that says so.
 
     Raises:
         FileNotFoundError: there is none.
+        ValueError: ``tokenizer_config.json`` or ``config.json`` is no JSON, or names a tokenizer that is not read.
     """
     if path.is_file():
         return path
     found = [file for form in FORMS for file in sorted(path.glob(form))]
+    of_bytes = None if found else find_byte_vocabulary(path)
+    if of_bytes is not None:
+        return of_bytes
     if not found:
         raise FileNotFoundError(
             f"no tokenizer.json in {path}: save the model's fast tokenizer there; {', '.join(FORMS[1:])} are read too"

@@ -45,10 +45,12 @@ class UnigramFamily:
     Attributes:
         scores: the scores of all pieces by id.
         others: the scores of pieces that are looked for in texts but are no tokens of bytes, by the text they match.
+        over_bytes: whether pieces are of bytes and not of characters; then ``others`` are bytes read as Latin-1.
     """
 
     scores: tuple[float, ...]
     others: Mapping[str, float]
+    over_bytes: bool = False
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,8 @@ class Unigram:
             ``vocabulary``, such as control tokens. Heads never have them.
         byte_tokens: the ids of the 256 byte tokens, if the tokenizer falls back on them. That the tokenizer also
             finds them as written, ``<0x41>``, is for ``competitors`` to say.
+        over_bytes: whether pieces are of bytes and not of characters; then bytes are read as Latin-1 here, which keeps
+            their order, also those of ``competitors``.
 
     Raises:
         ValueError: the arguments do not fit each other.
@@ -79,8 +81,10 @@ class Unigram:
         scores: FloatArray,
         competitors: Mapping[str, float] | None = None,
         byte_tokens: Sequence[int] | None = None,
+        over_bytes: bool = False,
     ) -> None:
         self._vocabulary = vocabulary
+        self._encoding = "latin-1" if over_bytes else "utf-8"
         self._byte_of = _bytes_of(vocabulary, byte_tokens)
         tokens = self._spelled(scores)
         pieces = {text: float(scores[token]) for text, token in tokens.items()}
@@ -129,7 +133,7 @@ class Unigram:
         for token in np.flatnonzero(~np.isnan(scores)).tolist():
             if spelled[token] and token not in self._byte_of:
                 try:
-                    tokens[spelled[token].decode("utf-8")] = token
+                    tokens[spelled[token].decode(self._encoding)] = token
                 except UnicodeDecodeError as error:
                     raise ValueError(f"token {token}, {spelled[token]!r}, is a piece but no UTF-8") from error
         if not tokens:

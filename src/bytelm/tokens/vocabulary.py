@@ -85,6 +85,11 @@ class Vocabulary:
         first: NDArray[np.uint8] = self._blob[self._offsets]
         return first
 
+    def bytes_within(self, indices: NDArray[np.int64], depths: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Of the tokens at these indices the byte at each one's depth, uint8 ``(n,)``; all are longer than that."""
+        found: NDArray[np.uint8] = self._blob[self._offsets[indices] + depths]
+        return found
+
     def bytes_at(self, index: int) -> bytes:
         """The bytes of the token at ``index`` of the sorted array."""
         return self.words[index]
@@ -101,35 +106,45 @@ class Vocabulary:
         last = high if after is None else bisect_left(self.words, after, exact, high)
         return Narrowed(first, exact, last)
 
-    def next_bytes(self, low: int, high: int, depth: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def next_bytes(self, low: int, high: int, depth: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The children of a node whose tokens are all longer than ``depth``.
 
         Returns:
-            the distinct bytes at ``depth`` in order, uint8 ``(n,)``, and where each one's tokens start, ``(n,)``.
+            the distinct bytes at ``depth`` in order, int64 ``(n,)``, and where each one's tokens start, ``(n,)``.
         """
         return self._remembered_edges(low, high, depth)
 
-    def byte_masses(self, masses: NDArray[Any], low: int, high: int, depth: int, offset: int = 0) -> FloatArray:
-        """Sums of the masses of ``[low, high)`` by the token's byte at ``depth``: float64 ``(256,)``.
+    def byte_masses(self, masses: NDArray[Any], low: int, high: int, depth: int) -> FloatArray:
+        """The sums of the masses of ``[low, high)`` by the token's byte at ``depth``: float64 ``(256,)``."""
+        sums = np.zeros(256)
+        self.add_byte_masses(sums, 1.0, masses, low, high, depth)
+        return sums
+
+    def add_byte_masses(
+        self, into: FloatArray, factor: float, masses: NDArray[Any], low: int, high: int, depth: int, offset: int = 0
+    ) -> None:
+        """Add the masses of ``[low, high)`` by the token's byte at ``depth``, times ``factor``.
 
         Each range is summed by itself: differences of one long cumulative sum would lose the small masses.
 
         Args:
+            into: float64, at least 256; what is added to (mutates).
+            factor: of all masses.
             masses: float32 or float64, of the tokens from ``offset`` on.
             low, high, depth: the node, whose tokens are all longer than ``depth``.
             offset: at most ``low``.
         """
-        sums = np.zeros(256)
         if low < high:
             symbols, starts = self.next_bytes(low, high, depth)
             # Of the range alone: reduceat converts all that it is given.
-            sums[symbols] = np.add.reduceat(masses[low - offset : high - offset], starts - low, dtype=np.float64)
-        return sums
+            into[symbols] += factor * np.add.reduceat(
+                masses[low - offset : high - offset], starts - low, dtype=np.float64
+            )
 
-    def _edges(self, low: int, high: int, depth: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def _edges(self, low: int, high: int, depth: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         column = self._blob[self._offsets[low:high] + depth]
         starts = np.flatnonzero(np.concatenate(([True], column[1:] != column[:-1])))
-        return column[starts], starts + low
+        return column[starts].astype(np.int64), starts + low
 
 
 def _successor(prefix: bytes) -> bytes | None:

@@ -1,0 +1,1 @@
+"""Subword models turned into byte models, which are then trained."""
