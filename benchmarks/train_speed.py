@@ -29,10 +29,11 @@ import bytelm.training.run as loop
 from blt_speed import SHAPES
 from bytelm.blt.weights.writing import save_directory
 from bytelm.training import stages
-from bytelm.training.config import OptimizerConfig, TrainConfig
+from bytelm.training.config import TrainConfig
 from bytelm.training.data.rows import Batch, Rows
 from bytelm.training.flops import flops_per_byte
 from bytelm.training.run import Run
+from bytelm.training.run_config import OptimizerConfig
 from bytelm.training.world import joined
 from measuring.options import add_places, parse
 from measuring.rounds import Json, Say, ratios, summary

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -78,8 +79,8 @@ class _Until:
         self._step = report.step
         self._showing.step(report)
 
-    def validation(self, step: int, bits_per_byte: float) -> None:
-        self._showing.validation(step, bits_per_byte)
+    def validation(self, step: int, found: Mapping[str, float]) -> None:
+        self._showing.validation(step, found)
 
     def sample(self, step: int, text: bytes) -> None:
         self._showing.sample(step, text)

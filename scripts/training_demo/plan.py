@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from bytelm.blt.config import BltConfig, HashConfig, StackConfig
-from bytelm.training.config import OptimizerConfig, TrainConfig
+from bytelm.training.config import TrainConfig
+from bytelm.training.run_config import OptimizerConfig
 
 from .library import PREPARED
 

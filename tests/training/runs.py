@@ -1,5 +1,6 @@
 """Tiny runs over a few texts."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -45,8 +46,8 @@ class Watching:
     def step(self, report: StepReport) -> None:
         self.reports.append(report)
 
-    def validation(self, step: int, bits_per_byte: float) -> None:
-        self.validations.append(bits_per_byte)
+    def validation(self, step: int, found: Mapping[str, float]) -> None:
+        self.validations.append(found["bits_per_byte"])
 
     def sample(self, step: int, text: bytes) -> None:
         self.samples.append(text)

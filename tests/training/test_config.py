@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from blt.weights.tiny import drawn_config, drawn_stack
 from bytelm.blt.config import BltConfig, HashConfig, StackConfig
 from bytelm.blt.patching.options import Patching
-from bytelm.training.config import OptimizerConfig, TrainConfig, check_runnable
+from bytelm.training.config import TrainConfig
 from bytelm.training.configuring import load_config, print_config
 from bytelm.training.presets import PRESETS
 from bytelm.training.printing import descriptions
+from bytelm.training.run_config import OptimizerConfig
 
 TINY = PRESETS["cpu-tiny"].config
 STACK = StackConfig(1, 16, 2, 2, 24)
@@ -201,10 +202,10 @@ def test_optimizers_that_cannot_be(changes: dict[str, Any], message: str) -> Non
 
 def test_what_a_run_needs() -> None:
     with pytest.raises(ValueError, match="a run needs data: add data=PATH"):
-        check_runnable(TINY)
+        TINY.check_runnable()
     with pytest.raises(ValueError, match="a run needs a place to write to: add out=DIRECTORY"):
-        check_runnable(changed(data="a"))
-    check_runnable(changed(data="a", out="b"))
+        changed(data="a").check_runnable()
+    changed(data="a", out="b").check_runnable()
 
 
 def read_back(config: TrainConfig, folder: Path) -> TrainConfig:

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from blt.networks import ids_of_text, network
 from bytelm.blt.config import StackConfig
-from bytelm.training.config import OptimizerConfig, TrainConfig
+from bytelm.training.config import TrainConfig
 from bytelm.training.networks import loss
 from bytelm.training.optimizer import make_optimizers, roles, set_rate
+from bytelm.training.run_config import OptimizerConfig
 from bytelm.training.spreading import build
 from training.runs import ALONE
 
@@ -119,7 +120,7 @@ def test_without_muon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["adamw", "muon"])
 def test_networks_learn(name: Any) -> None:
-    made = build(TrainConfig("byte-llama", StackConfig(1, 16, 2, 2, 24)), ALONE)
+    made = build(TrainConfig(kind="byte-llama", model=StackConfig(1, 16, 2, 2, 24)), ALONE)
     ids = torch.from_numpy(ids_of_text(65))[None]
     optimizers = make_optimizers(made, OptimizerConfig(name=name, rate=0.01))
     losses = []

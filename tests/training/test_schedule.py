@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bytelm.training.config import OptimizerConfig
+from bytelm.training.run_config import OptimizerConfig
 from bytelm.training.schedule import rate_factor
 
 

@@ -13,7 +13,6 @@ from bytelm.blt.model import Blt
 from bytelm.blt.patching.statistics import PatchSizes, patch_sizes
 from bytelm.blt.patching.whole import patch_starts
 from bytelm.blt.vocabulary import BOS
-from bytelm.training.config import check_runnable
 from bytelm.training.data.measuring import measure
 from bytelm.training.data.options import Options
 from bytelm.training.data.order import shuffled
@@ -143,4 +142,4 @@ def test_configurations_that_make_no_sense(tmp_path: Path) -> None:
     with pytest.raises(
         ValueError, match=r"resets_at_newlines is for models that were trained so elsewhere.*; set it to false"
     ):
-        check_runnable(configured(tmp_path, "run", "model.patching.resets_at_newlines=true"))
+        configured(tmp_path, "run", "model.patching.resets_at_newlines=true").check_runnable()

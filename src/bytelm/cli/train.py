@@ -2,9 +2,13 @@
 
 import argparse
 import time
+from typing import TYPE_CHECKING
 
 from bytelm.cli.outputs import write_json, write_line
 from bytelm.cli.train_launching import add_launch_arguments, launch
+
+if TYPE_CHECKING:
+    from bytelm.training.run_config import RunConfig
 
 NAME = "train"
 SUMMARY = "train a model over bytes"
@@ -21,7 +25,7 @@ example:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's own options."""
+    """The options of a run, whatever it trains."""
     parser.add_argument("config", metavar="CONFIG", help="a preset, or a file")
     parser.add_argument("changes", nargs="*", metavar="KEY=VALUE", help="settings that differ")
     parser.add_argument("--print-config", action="store_true", help="print all settings as TOML, and leave")
@@ -33,9 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Train, or show the configuration."""
-    from bytelm.training.configuring import load_config, print_config
+    from bytelm.training.configuring import load_config
 
-    config = load_config(arguments.config, arguments.changes)
+    carry_out(arguments, load_config(arguments.config, arguments.changes))
+
+
+def carry_out(arguments: argparse.Namespace, config: "RunConfig") -> None:
+    """Make a run, or show its configuration, or hand it over."""
+    from bytelm.training.configuring import print_config
+
     if arguments.print_config:
         write_line(print_config(config).rstrip("\n"))
         return

@@ -1,14 +1,18 @@
 """Training in this process, alone or as one of several that were started together."""
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from bytelm.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
-    from bytelm.training.config import TrainConfig
+    from collections.abc import Callable
+
     from bytelm.training.inputs import Data
+    from bytelm.training.run_config import RunConfig
     from bytelm.training.stopping import StopSign
+    from bytelm.training.task import Task
     from bytelm.training.world import World
 
 
@@ -26,7 +30,7 @@ class Trained(NamedTuple):
     speaks: bool
 
 
-def train_here(config: "TrainConfig", device: str | None, quiet: bool, sign: "StopSign") -> Trained:
+def train_here(config: "RunConfig", device: str | None, quiet: bool, sign: "StopSign") -> Trained:
     """Train, with progress on standard error; torchrun's variables say whether there are other processes.
 
     Args:
@@ -40,34 +44,49 @@ def train_here(config: "TrainConfig", device: str | None, quiet: bool, sign: "St
         OSError: something cannot be read or written.
         FloatingPointError: the loss is no number any more.
     """
-    from bytelm.training.config import check_runnable
     from bytelm.training.reporting.sinks import check_reporters
     from bytelm.training.world import joined
 
-    check_runnable(config)
+    config.check_runnable()
     check_reporters(config)
     with joined(device, config.tensor_parallel, group=config.dtype != "float32") as world:
         # The run is gone before its processes part.
         return _trained(config, world, quiet or not world.speaks, sign)
 
 
-def _trained(config: "TrainConfig", world: "World", quiet: bool, sign: "StopSign") -> Trained:
+def _trained(config: "RunConfig", world: "World", quiet: bool, sign: "StopSign") -> Trained:
     from bytelm.cli.train_showing import Showing
     from bytelm.training.loop import train
 
     between = 0.25 if sys.stderr.isatty() else 10.0
     with ProgressLine(sys.stderr, enabled=not quiet, between=between) as line:
-        run = train(config, _opened(config, world, line), world, Showing(config, line, quiet, sign))
+        data, make_task = _opened(config, world, line)
+        run = train(config, data, world, Showing(config, line, quiet, sign), make_task)
     return Trained(run.step, run.bits_per_byte, world.speaks)
 
 
-def _opened(config: "TrainConfig", world: "World", line: ProgressLine) -> "Data":
+def _opened(config: "RunConfig", world: "World", line: ProgressLine) -> "tuple[Data, Callable[[], Task] | None]":
     """The data; the first process prepares them where that is to be done, and the others wait for it."""
-    from bytelm.training.inputs import open_data
-
     if not world.speaks:
         world.wait()
-        return open_data(config)
-    data = open_data(config, line.update)
+        return _data_and_task(config, world, None)
+    found = _data_and_task(config, world, line.update)
     world.wait()
-    return data
+    return found
+
+
+def _data_and_task(
+    config: "RunConfig", world: "World", progress: "Callable[[int, int, str], None] | None"
+) -> "tuple[Data, Callable[[], Task] | None]":
+    from bytelm.training.config import TrainConfig
+
+    if isinstance(config, TrainConfig):
+        from bytelm.training.inputs import open_data
+
+        return open_data(config, progress), None
+    from bytelm.training.distillation.config import DistillConfig
+    from bytelm.training.distillation.opening import make_task, open_distillation_data
+
+    assert isinstance(config, DistillConfig), "there are two kinds of runs"
+    data, place = open_distillation_data(config, progress)
+    return data, partial(make_task, config, world, place)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from bytelm.cli.outputs import write_json, write_line
 
 if TYPE_CHECKING:
-    from bytelm.training.config import TrainConfig
     from bytelm.training.launching.options import LocalOptions, SlurmOptions
     from bytelm.training.launching.submitting import Submitted
+    from bytelm.training.run_config import RunConfig
 
 BOTH = ("processes_per_node", "gpus_per_node", "time", "notice")
 """Options that either launcher takes."""
@@ -49,7 +49,7 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
     add("--dry-run", action="store_true", default=None, help="print what sbatch would be given, and leave")
 
 
-def launch(arguments: argparse.Namespace, config: "TrainConfig") -> bool:
+def launch(arguments: argparse.Namespace, config: "RunConfig") -> bool:
     """Hand a run over where that was asked for, and say so; whether it was.
 
     Raises:
@@ -68,7 +68,7 @@ def launch(arguments: argparse.Namespace, config: "TrainConfig") -> bool:
     return True
 
 
-def _submit(arguments: argparse.Namespace, config: "TrainConfig") -> None:
+def _submit(arguments: argparse.Namespace, config: "RunConfig") -> None:
     from bytelm.training.launching.submitting import check_launchable, sbatch_text
 
     options = _slurm_options(arguments)
@@ -85,7 +85,7 @@ def _submit(arguments: argparse.Namespace, config: "TrainConfig") -> None:
     _say(arguments, config, done, f"scancel {done.job}", f"squeue -j {done.job}")
 
 
-def _run_here(arguments: argparse.Namespace, config: "TrainConfig") -> None:
+def _run_here(arguments: argparse.Namespace, config: "RunConfig") -> None:
     from bytelm.training.launching.submitting import check_launchable, start_here
 
     options = _local_options(arguments)
@@ -139,7 +139,7 @@ def _refuse_slurms(given: list[str]) -> None:
 
 
 def _say(
-    arguments: argparse.Namespace, config: "TrainConfig", done: "Submitted", cancel: str, look: str | None = None
+    arguments: argparse.Namespace, config: "RunConfig", done: "Submitted", cancel: str, look: str | None = None
 ) -> None:
     """Tell where a job is, how to look at it, and how to end it."""
     if arguments.json:

@@ -2,21 +2,22 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bytelm.cli.corpus_progress import duration
 from bytelm.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
-    from bytelm.training.config import TrainConfig
     from bytelm.training.metrics import StepReport
+    from bytelm.training.run_config import RunConfig
     from bytelm.training.stopping import StopSign
 
 
 class Showing:
     """Shows how a run goes, and stops it at a sign (mutable)."""
 
-    def __init__(self, config: "TrainConfig", line: ProgressLine, quiet: bool, sign: "StopSign") -> None:
+    def __init__(self, config: "RunConfig", line: ProgressLine, quiet: bool, sign: "StopSign") -> None:
         self._config = config
         self._line = line
         self._quiet = quiet
@@ -30,8 +31,9 @@ class Showing:
         self._first = report.step - 1 if self._first is None else self._first
         self._line.show(lambda now: self._text(report))
 
-    def validation(self, step: int, bits_per_byte: float) -> None:
-        self._say(f"step {step:,}: {bits_per_byte:.4f} bits/byte on held-out texts")
+    def validation(self, step: int, found: Mapping[str, float]) -> None:
+        others = "".join(f", {name} {value:.4f}" for name, value in found.items() if name != "bits_per_byte")
+        self._say(f"step {step:,}: {found['bits_per_byte']:.4f} bits/byte{others} on held-out texts")
 
     def sample(self, step: int, text: bytes) -> None:
         self._say(f"step {step:,} writes: {text.decode('utf-8', 'replace')!r}")

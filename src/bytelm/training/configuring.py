@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Final, cast, get_args
 
 from bytelm.training.config import MODELS, Kind, TrainConfig
-from bytelm.training.presets import PRESETS, Preset
+from bytelm.training.presets import PRESETS, ConfigT, Preset
 from bytelm.training.printing import toml_text
+from bytelm.training.run_config import RunConfig
 from bytelm.training.settings import build, merged, read_data, read_texts, schema_of, settings_of
 from bytelm.training.values import check_choice, near
 
@@ -28,8 +29,8 @@ def load_config(name_or_file: str, overrides: Sequence[str] = ()) -> TrainConfig
         ValueError: there is no such preset or file, a key is unknown, a value is not what its field takes, or the
             settings do not go together.
     """
-    changes = [_pair(override) for override in overrides]
-    preset, data = _beginning(name_or_file)
+    changes = [pair(override) for override in overrides]
+    preset, data = beginning(name_or_file, PRESETS)
     kind = _kind(name_or_file, preset, [data.get("kind"), *(text for key, text in changes if key == "kind")])
     schema = schema_of(TrainConfig, {"model": MODELS[kind]})
     base = {} if preset is None else settings_of(preset.config)
@@ -37,35 +38,46 @@ def load_config(name_or_file: str, overrides: Sequence[str] = ()) -> TrainConfig
     return build(TrainConfig, schema, merged(settings, read_texts(schema, changes)))
 
 
-def print_config(config: TrainConfig) -> str:
+def print_config(config: RunConfig) -> str:
     """A configuration as TOML with comments; `load_config` of a file with it gives an equal one."""
     return toml_text(config)
 
 
-def _pair(override: str) -> tuple[str, str]:
+def pair(override: str) -> tuple[str, str]:
+    """The key and the text of a change.
+
+    Raises:
+        ValueError: it is none.
+    """
     key, equals, text = override.partition("=")
     if not equals:
         raise ValueError(f"a change must be KEY=VALUE, such as steps=100, got {override!r}")
     return key.strip(), text
 
 
-def _beginning(name_or_file: str) -> tuple[Preset | None, Mapping[str, Any]]:
-    """The preset to begin with, if any, and the settings of the file, if there is one."""
-    if name_or_file in PRESETS:
-        return PRESETS[name_or_file], {}
+def beginning(
+    name_or_file: str, presets: Mapping[str, Preset[ConfigT]]
+) -> tuple[Preset[ConfigT] | None, Mapping[str, Any]]:
+    """The preset to begin with, if any, and the settings of the file, if there is one.
+
+    Raises:
+        ValueError: there is no such preset or file, or the file is damaged.
+    """
+    if name_or_file in presets:
+        return presets[name_or_file], {}
     path = Path(name_or_file)
     if not path.is_file():
         raise ValueError(
-            f"there is neither a preset nor a file {name_or_file!r}{near(name_or_file, PRESETS)}; "
-            f"the presets are {', '.join(PRESETS)}"
+            f"there is neither a preset nor a file {name_or_file!r}{near(name_or_file, presets)}; "
+            f"the presets are {', '.join(presets)}"
         )
     data = _read(path)
     name = data.pop(PRESET_KEY, None)
     if name is None:
         return None, data
-    if name not in PRESETS:
-        raise ValueError(f"{path}: {PRESET_KEY} must be one of {', '.join(PRESETS)}, got {name!r}")
-    return PRESETS[name], data
+    if name not in presets:
+        raise ValueError(f"{path}: {PRESET_KEY} must be one of {', '.join(presets)}, got {name!r}")
+    return presets[name], data
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -81,7 +93,7 @@ def _read(path: Path) -> dict[str, Any]:
     return data
 
 
-def _kind(name_or_file: str, preset: Preset | None, said: Sequence[object]) -> Kind:
+def _kind(name_or_file: str, preset: Preset[TrainConfig] | None, said: Sequence[object]) -> Kind:
     """The kind of the model, which decides what describes it."""
     kinds = [kind for kind in said if kind is not None]
     if preset is not None:

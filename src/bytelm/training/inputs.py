@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bytelm.training.config import TrainConfig, check_runnable
+from bytelm.training.config import TrainConfig
 from bytelm.training.data.locations import location_of
 from bytelm.training.data.manifest import NAME, TRAIN, VALIDATION, read_manifest
 from bytelm.training.data.options import Options
@@ -14,6 +14,8 @@ from bytelm.training.data.rows import Rows
 from bytelm.training.data.shards import Shards
 from bytelm.training.data.uncertainties import Uncertainties
 from bytelm.training.entropy_models import open_entropy_model
+from bytelm.training.run_config import RunConfig
+from bytelm.training.task import RowSource
 
 PREPARED: Final = "data"
 """Where files are prepared, in the directory of the run."""
@@ -28,8 +30,8 @@ class Data:
         validation: held out, once through; ``None`` where nothing is.
     """
 
-    rows: Rows
-    validation: Rows | None
+    rows: RowSource
+    validation: RowSource | None
 
 
 def open_data(config: TrainConfig, progress: Callable[[int, int, str], None] | None = None) -> Data:
@@ -42,7 +44,18 @@ def open_data(config: TrainConfig, progress: Callable[[int, int, str], None] | N
             entropy model.
         FileNotFoundError: the entropies are not there, or not finished.
     """
-    check_runnable(config)
+    config.check_runnable()
+    place = prepared(config, progress)
+    validation = _rows(config, place, VALIDATION, 0, epochs=1) if holds_out(place) else None
+    return Data(_rows(config, place, TRAIN, config.seed), validation)
+
+
+def prepared(config: RunConfig, progress: Callable[[int, int, str], None] | None = None) -> Path:
+    """The prepared directory of the data of a run; files that were not prepared become so in ``config.out``.
+
+    Raises:
+        ValueError: there is no data, or it is not readable.
+    """
     place = Path(config.data)
     if location_of(config.data) is not None:
         raise ValueError(
@@ -51,14 +64,17 @@ def open_data(config: TrainConfig, progress: Callable[[int, int, str], None] | N
     if not place.exists():
         raise ValueError(f"there is no data {config.data!r}; name a prepared directory, a file or a folder of texts")
     if not (place / NAME).is_file():
-        prepared = Path(config.out) / PREPARED
-        prepared.parent.mkdir(parents=True, exist_ok=True)
-        prepare([place], prepared, Options(validation=0.0), progress=progress)
-        place = prepared
+        made = Path(config.out) / PREPARED
+        made.parent.mkdir(parents=True, exist_ok=True)
+        prepare([place], made, Options(validation=0.0), progress=progress)
+        place = made
+    return place
+
+
+def holds_out(place: Path) -> bool:
+    """Whether a prepared directory has texts that are held out."""
     splits = read_manifest(place).splits
-    held_out = VALIDATION in splits and splits[VALIDATION].documents > 0
-    validation = _rows(config, place, VALIDATION, 0, epochs=1) if held_out else None
-    return Data(_rows(config, place, TRAIN, config.seed), validation)
+    return VALIDATION in splits and splits[VALIDATION].documents > 0
 
 
 def _rows(config: TrainConfig, place: Path, split: str, seed: int, epochs: int | None = None) -> Rows:

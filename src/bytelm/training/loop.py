@@ -1,18 +1,18 @@
 """Training from the newest checkpoint to a finished model, and telling how it goes."""
 
 import contextlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
 from bytelm.training.checkpoints import Checkpoints
-from bytelm.training.config import TrainConfig, check_runnable
-from bytelm.training.evaluating import sampled, validated
-from bytelm.training.export import export
 from bytelm.training.inputs import Data
 from bytelm.training.metrics import StepReport
 from bytelm.training.reporting.sinks import Sinks, open_sinks
 from bytelm.training.run import Run
+from bytelm.training.run_config import RunConfig
 from bytelm.training.spreading import release
+from bytelm.training.task import Task
 from bytelm.training.world import World
 
 CHECKPOINTS: Final = "checkpoints"
@@ -25,8 +25,8 @@ class Watcher(Protocol):
         """A step was made."""
         ...
 
-    def validation(self, step: int, bits_per_byte: float, /) -> None:
-        """What the model needs for texts that it does not learn from, bits a byte."""
+    def validation(self, step: int, found: Mapping[str, float], /) -> None:
+        """What was found on texts that it does not learn from; ``bits_per_byte`` is what the model needs for them."""
         ...
 
     def sample(self, step: int, text: bytes, /) -> None:
@@ -38,7 +38,13 @@ class Watcher(Protocol):
         ...
 
 
-def train(config: TrainConfig, data: Data, world: World, watcher: Watcher) -> Run:
+def train(
+    config: RunConfig,
+    data: Data,
+    world: World,
+    watcher: Watcher,
+    make_task: Callable[[], Task] | None = None,
+) -> Run:
     """Train, from the newest checkpoint on where there is one, and leave the finished model in ``config.out``.
 
     Args:
@@ -46,17 +52,19 @@ def train(config: TrainConfig, data: Data, world: World, watcher: Watcher) -> Ru
         data: what it learns from.
         world: the processes that train together; all of them call this.
         watcher: told of each step; where that of any process says so, the run stops behind a step and is saved.
+        make_task: makes what is trained; by default the model of a `TrainConfig`.
 
     Raises:
         ValueError: something lacks in the configuration, or what is in ``config.out`` is of another run.
         FloatingPointError: the loss is no number any more.
         OSError: a checkpoint cannot be written.
     """
-    check_runnable(config)
+    config.check_runnable()
     out = Path(config.out)
     out.mkdir(parents=True, exist_ok=True)
     checkpoints = Checkpoints(out / CHECKPOINTS, config.keep, world)
-    run = Run(config, data.rows, world, checkpoints.newest())
+    task = None if make_task is None else make_task()
+    run = Run(config, data.rows, world, checkpoints.newest(), task)
     with contextlib.ExitStack() as stack:
         sinks = stack.enter_context(open_sinks(config, out, run.step)) if world.speaks else None
         telling = None if sinks is None else _Telling(sinks, watcher)
@@ -76,7 +84,7 @@ def train(config: TrainConfig, data: Data, world: World, watcher: Watcher) -> Ru
     if run.step == config.steps:
         weights = run.weights()
         if world.speaks:
-            export(run.model, config.kind, weights, out, length=config.length)
+            run.task.export(weights, out)
     return run
 
 
@@ -91,9 +99,9 @@ class _Telling:
         self._sinks.write("step", report)
         self._watcher.step(report)
 
-    def validation(self, step: int, bits_per_byte: float) -> None:
-        self._sinks.write("validation", {"step": step, "bits_per_byte": bits_per_byte})
-        self._watcher.validation(step, bits_per_byte)
+    def validation(self, step: int, found: Mapping[str, float]) -> None:
+        self._sinks.write("validation", {"step": step, **found})
+        self._watcher.validation(step, found)
 
     def sample(self, step: int, text: bytes) -> None:
         self._sinks.write("sample", {"step": step, "text": text.decode("utf-8", "replace")})
@@ -105,12 +113,12 @@ def _evaluate(run: Run, data: Data, telling: _Telling | None) -> None:
     if run.stage != "model":
         return
     if data.validation is not None and _due(run.config.validate_every, run):
-        bits = validated(run.network, data.validation, run.world)
+        found = run.task.validated(data.validation)
         release(run.network)
         if telling is not None:
-            telling.validation(run.step, bits)
+            telling.validation(run.step, found)
     if _due(run.config.sample_every, run):
-        text = sampled(run.network, run.config.seed, run.world.device)
+        text = run.task.sampled()
         release(run.network)
         if telling is not None:
             telling.sample(run.step, text)

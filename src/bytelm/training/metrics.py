@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ class StepReport:
         norm: of the gradient, before it was clipped.
         targets: how many bytes and ends of texts were predicted.
         seconds: the step took.
+        losses: what was made less besides, by name, nats or as their names say; a mean over the targets.
     """
 
     step: int
@@ -32,6 +33,14 @@ class StepReport:
     norm: float
     targets: int
     seconds: float
+    losses: Mapping[str, float] = field(default_factory=dict)
+
+
+def _fields(values: Mapping[str, Any] | StepReport) -> dict[str, Any]:
+    if not isinstance(values, StepReport):
+        return dict(values)
+    found = asdict(values)
+    return found if found["losses"] else {name: value for name, value in found.items() if name != "losses"}
 
 
 class Metrics:
@@ -50,7 +59,7 @@ class Metrics:
 
     def write(self, kind: str, values: Mapping[str, Any] | StepReport) -> None:
         """One line more."""
-        fields = asdict(values) if isinstance(values, StepReport) else dict(values)
+        fields = _fields(values)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"kind": kind, **fields}) + "\n")
 

@@ -9,7 +9,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor
 from torch.optim import AdamW, Optimizer
 
-from bytelm.training.config import OptimizerConfig
+from bytelm.training.run_config import OptimizerConfig
 
 Role = Literal["hidden", "output", "tables", "norms"]
 """What a parameter is: a matrix between states; the matrix to the logits; an embedding or a table of n-grams; or the

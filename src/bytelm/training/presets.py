@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from bytelm.blt.config import BltConfig, HashConfig, StackConfig
-from bytelm.training.config import OptimizerConfig, TrainConfig
+from bytelm.training.config import TrainConfig
+from bytelm.training.run_config import OptimizerConfig, RunConfig
+
+ConfigT = TypeVar("ConfigT", bound=RunConfig)
 
 
 @dataclass(frozen=True)
-class Preset:
+class Preset(Generic[ConfigT]):
     """A configuration to begin with.
 
     Attributes:
@@ -19,7 +22,7 @@ class Preset:
     """
 
     summary: str
-    config: TrainConfig
+    config: ConfigT
 
 
 def _stack(
@@ -96,7 +99,7 @@ _BLT_7B: Final = replace(
 
 _BYTE_LLAMA: Final = replace(_ENTROPY_100M, kind="byte-llama", model=_stack(14, 768, 12, 2048))
 
-PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
+PRESETS: Final[Mapping[str, Preset[TrainConfig]]] = MappingProxyType(
     {
         "cpu-tiny": Preset("a Byte Latent Transformer of 0.6M parameters, for a minute or two of one core", _CPU_TINY),
         "entropy-100m": Preset("the entropy model of the released models, 0.10B parameters", _ENTROPY_100M),

@@ -22,7 +22,14 @@ def toml_text(tree: Any) -> str:
 
 
 def descriptions(tree: type) -> dict[str, str]:
-    """What the docstring of a dataclass says of its fields, under ``Attributes``; empty without docstrings."""
+    """What the docstrings of a dataclass and of its bases say of its fields, under ``Attributes``; empty without."""
+    found: dict[str, str] = {}
+    for one in reversed(tree.__mro__):
+        found |= _described(one)
+    return found
+
+
+def _described(tree: type) -> dict[str, str]:
     found: dict[str, str] = {}
     names: list[str] = []
     _, _, attributes = inspect.cleandoc(tree.__doc__ or "").partition("\nAttributes:\n")
@@ -37,7 +44,9 @@ def descriptions(tree: type) -> dict[str, str]:
 
 def _lines(tree: Any, prefix: str) -> Iterator[str]:
     described = descriptions(type(tree))
-    values = {field.name: getattr(tree, field.name) for field in dataclasses.fields(tree)}
+    # What a class adds is what people look for first.
+    fields = sorted(dataclasses.fields(tree), key=lambda field: field.name not in vars(type(tree))["__annotations__"])
+    values = {field.name: getattr(tree, field.name) for field in fields}
     groups = {name for name, value in values.items() if dataclasses.is_dataclass(value)}
     for name, value in values.items():
         if name not in groups:

@@ -3,27 +3,24 @@
 import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 import torch
 
-from bytelm.blt.config import BltConfig, StackConfig
-from bytelm.blt.model import Blt
+from bytelm.training.byte_task import ByteTask
 from bytelm.training.checkpoints import Saved
 from bytelm.training.clipping import clip
 from bytelm.training.config import TrainConfig
 from bytelm.training.data.ahead import batches_ahead
-from bytelm.training.data.rows import Batch, Rows
-from bytelm.training.entropy_models import take_entropy_model
+from bytelm.training.data.rows import Batch
 from bytelm.training.metrics import StepReport
 from bytelm.training.optimizer import make_optimizers, set_rate
+from bytelm.training.run_config import RunConfig
 from bytelm.training.schedule import rate_factor
 from bytelm.training.settings import settings_of
-from bytelm.training.spreading import build, release, whole
-from bytelm.training.stages import SAMPLE, Stage, calibrated, entropy_steps, loss_of, trained_parts
+from bytelm.training.spreading import whole
 from bytelm.training.state import make_room, state_of
+from bytelm.training.task import RowSource, Stage, Task
 from bytelm.training.world import World
 
 FREE: Final = (
@@ -34,21 +31,24 @@ FREE: Final = (
 
 
 class Run:
-    """A training run (mutable): its network, its optimizers, and how many steps were made.
+    """A training run (mutable): its task, its optimizers, and how many steps were made.
 
     ``bits_per_byte`` is that of the last steps, a mean that forgets a tenth at each.
 
     Args:
-        config: what is trained.
+        config: how it is trained.
         rows: the data; row ``step * config.rows`` is the first one of a step.
         world: the processes that train together, each with its own run.
         saved: what it goes on from; ``None`` to begin.
+        task: what is trained; by default the model of a `TrainConfig`.
 
     Raises:
         ValueError: the checkpoint is of another run, or the rows cannot be shared among so many processes.
     """
 
-    def __init__(self, config: TrainConfig, rows: Rows, world: World, saved: Saved | None = None) -> None:
+    def __init__(
+        self, config: RunConfig, rows: RowSource, world: World, saved: Saved | None = None, task: Task | None = None
+    ) -> None:
         if config.rows % (config.accumulate * world.replicas):
             raise ValueError(
                 f"the {config.rows} rows of a batch cannot be shared by {world.replicas} replicas in "
@@ -59,10 +59,8 @@ class Run:
         self.bits_per_byte = math.nan
         self.world = world
         self._rows = rows
-        self._first = entropy_steps(config) if saved is None else int(saved.facts["entropy_steps"])
-        self.network = build(config, world)
-        if isinstance(self.network, Blt) and config.entropy_model:
-            take_entropy_model(self.network, Path(config.entropy_model))
+        self.task = _byte_task(config, world) if task is None else task
+        self.network = self.task.network
         if saved is None:
             self._enter(self.stage, fresh=True)
         else:
@@ -71,18 +69,12 @@ class Run:
     @property
     def stage(self) -> Stage:
         """What the next step trains."""
-        return self._stage_at(self.step)
-
-    @property
-    def model(self) -> BltConfig | StackConfig:
-        """The shape of the network; that of a Byte Latent Transformer with the threshold that was calibrated."""
-        return self.network.config
+        return self.task.stage_at(self.step)
 
     @property
     def facts(self) -> dict[str, Any]:
         """What the run goes on from besides its tensors."""
-        threshold = self.network.config.patching.threshold if isinstance(self.network, Blt) else None
-        return {"config": _plain(self.config), "threshold": threshold, "entropy_steps": self._first}
+        return {"config": _plain(self.config), **self.task.facts}
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """What it has learned, of which this process may hold a part; see `bytelm.training.state`."""
@@ -109,7 +101,7 @@ class Run:
         if stage != self._stage:
             self._enter(stage, fresh=True)
         (targets,) = self.world.sum(int(batch.weights.sum()))
-        (nats,) = self.world.sum(self._gradients(batch, stage, targets))
+        nats, losses = self._gradients(batch, stage, targets)
         bits = nats / targets / math.log(2)
         if not math.isfinite(bits):
             raise FloatingPointError(
@@ -123,62 +115,60 @@ class Run:
             optimizer.step()
         self.step += 1
         self.bits_per_byte = bits if math.isnan(self.bits_per_byte) else 0.9 * self.bits_per_byte + 0.1 * bits
-        return StepReport(self.step, stage, bits, rate, norm, int(targets), time.perf_counter() - begun)
+        seconds = time.perf_counter() - begun
+        return StepReport(self.step, stage, bits, rate, norm, int(targets), seconds, losses)
 
-    def _gradients(self, batch: Batch, stage: Stage, targets: float) -> float:
-        """Compute the gradients of a batch, of which this replica has a share (mutates); its nats."""
+    def _gradients(self, batch: Batch, stage: Stage, targets: float) -> tuple[float, dict[str, float]]:
+        """Compute the gradients of a batch, of which this replica has a share (mutates).
+
+        Returns:
+            the nats of the targets of all replicas; and by name what the loss is made of, a mean over the targets.
+        """
         for optimizer in self._optimizers:
             optimizer.zero_grad(set_to_none=True)
         # Replicas take the mean of their gradients, so each gives its share of the sum times their number.
         share = targets / self.world.replicas
-        nats = 0.0
+        sums: dict[str, float] = {"": 0.0}
         for part in batch.parts(self.config.accumulate):
-            cost = loss_of(self.network, stage, part, self.world.device)
-            torch.autograd.backward(cost.nats / share)
-            nats += float(cost.nats.detach())
-        return nats
-
-    def _stage_at(self, step: int) -> Stage:
-        """What a step trains; more steps in all do not make the first stage longer once it has begun."""
-        return "entropy" if step < self._first else "model"
+            cost = self.task.cost(part, stage)
+            torch.autograd.backward(cost.total / share)
+            for name, value in {"": cost.nats, **cost.losses}.items():
+                sums[name] = sums.get(name, 0.0) + float(value)
+        nats, *others = self.world.sum(*sums.values())
+        return nats, {name: value / targets for name, value in zip([*sums][1:], others, strict=True)}
 
     def _rate(self) -> float:
-        """The learning rate of the next step: each stage has a schedule of its own."""
-        first = self._first
-        own, many = (self.step, first) if self.stage == "entropy" else (self.step - first, self.config.steps - first)
-        return self.config.optimizer.rate * rate_factor(self.config.optimizer, own, many)
+        """The learning rate of the next step."""
+        first, many = self.task.span(self.stage)
+        return self.config.optimizer.rate * rate_factor(self.config.optimizer, self.step - first, many)
 
     def _enter(self, stage: Stage, fresh: bool) -> None:
-        """Begin a stage: its parameters, its optimizers, and the threshold of patches that it takes (mutates)."""
+        """Begin a stage: its parameters and its optimizers (mutates)."""
         self._stage: Stage = stage
-        parts = trained_parts(self.network, stage)
-        self._parameters = [parameter for part in parts for parameter in part.parameters()]
+        self._parameters = self.task.enter(stage, self._rows if fresh else None)
         self._optimizers = make_optimizers(self.network, self.config.optimizer, self._parameters)
-        mean = self.config.mean_patch
-        if fresh and stage == "model" and mean is not None and isinstance(self.network, Blt):
-            # Every process calibrates on the same rows, so all cut alike.
-            sample = self._rows.batch(range(SAMPLE))
-            self.network.config = calibrated(self.network, sample, mean, self.world.device)
-            release(self.network)
 
     def _resume(self, saved: Saved) -> None:
         _check_same(self.config, saved.facts["config"])
-        if isinstance(self.network, Blt):
-            patching = replace(self.network.config.patching, threshold=saved.facts["threshold"])
-            self.network.config = replace(self.network.config, patching=patching)
+        self.task.restore(saved.facts)
         self.step = saved.step
         # The stage of the last step made: a stage that begins with the next step begins there.
-        self._enter(self._stage_at(max(0, self.step - 1)), fresh=False)
+        self._enter(self.task.stage_at(max(0, self.step - 1)), fresh=False)
         make_room(self.network, self._optimizers, saved.shapes())
         saved.read(self.tensors(), self.world)
 
 
-def _plain(config: TrainConfig) -> dict[str, Any]:
+def _byte_task(config: RunConfig, world: World) -> Task:
+    assert isinstance(config, TrainConfig), "other configurations come with their task"
+    return ByteTask(config, world)
+
+
+def _plain(config: RunConfig) -> dict[str, Any]:
     """A configuration as plain values, by dotted keys."""
     return {key: list(value) if isinstance(value, tuple) else value for key, value in settings_of(config).items()}
 
 
-def _check_same(config: TrainConfig, before: Mapping[str, Any]) -> None:
+def _check_same(config: RunConfig, before: Mapping[str, Any]) -> None:
     now = _plain(config)
     for key in sorted(now.keys() | before.keys()):
         changed = config.change_optimizer and key.startswith("optimizer.") and key != "optimizer.name"

@@ -2,7 +2,7 @@
 
 import math
 
-from bytelm.training.config import OptimizerConfig
+from bytelm.training.run_config import OptimizerConfig
 
 
 def rate_factor(config: OptimizerConfig, step: int, steps: int) -> float:

@@ -4,7 +4,7 @@ The numbers of a fresh network follow from the seed alone: each process draws ev
 keeps its own part. So any number of processes begins with the same network, and nobody holds all of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from bytelm.blt.layers import Block, draw
 from bytelm.blt.model import Blt
 from bytelm.training.config import TrainConfig
 from bytelm.training.networks import ByteTransformer, skeleton
+from bytelm.training.run_config import RunConfig
 from bytelm.training.world import DATA, TENSOR, World
 
 _COLUMNS: Final = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "mlp.gate_proj", "mlp.up_proj")
@@ -35,18 +36,47 @@ def build(config: TrainConfig, world: World) -> Blt | ByteTransformer:
         ValueError: the network cannot be shared among so many processes.
     """
     network = skeleton(config)
-    for block in _blocks(network):
-        if config.checkpoint_activations:
-            block.forward = partial(checkpoint, block.forward, use_reentrant=False)  # type: ignore[method-assign]
-        if config.compile:
-            block.compile()
+    blocks = [part for part in network.modules() if isinstance(part, Block)]
+    ready(blocks, config)
     if world.mesh is not None:
         if world.tensor_parallel > 1:
             _share_matrices(network, world.mesh[TENSOR])
-        _shard(network, world.mesh[DATA], config)
+        shard(network, blocks, world, config)
     network.to_empty(device=world.device)
     _draw_all(network, config.seed)
     return network
+
+
+def ready(blocks: Sequence[nn.Module], config: RunConfig) -> None:
+    """Let blocks be compiled, and computed again in the backward pass, as a run asks for it (mutates)."""
+    for block in blocks:
+        if config.checkpoint_activations:
+            block.forward = partial(checkpoint, block.forward, use_reentrant=False)
+        if config.compile:
+            block.compile()
+
+
+def shard(network: nn.Module, blocks: Sequence[nn.Module], world: World, config: RunConfig) -> None:
+    """Shard the parameters over replicas (FSDP2), block by block; the rest is one group (mutates).
+
+    Raises:
+        ValueError: this torch is too old for it.
+    """
+    try:
+        from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
+    except ImportError as error:
+        raise ValueError(
+            f"several processes, and bfloat16, need torch 2.6 or newer, this is {torch.__version__}"
+        ) from error
+    assert world.mesh is not None, "a process that is alone shards nothing"
+    mesh, policy = world.mesh[DATA], MixedPrecisionPolicy()
+    if config.dtype == "bfloat16":
+        policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
+    for block in blocks:
+        fully_shard(block, mesh=mesh, mp_policy=policy)
+    fully_shard(network, mesh=mesh, mp_policy=policy)
+    if isinstance(network, Blt):
+        register_fsdp_forward_method(network, "entropy_logits")
 
 
 def release(network: nn.Module) -> None:
@@ -62,10 +92,6 @@ def whole(tensor: Tensor) -> Tensor:
     return full.detach()
 
 
-def _blocks(network: nn.Module) -> Iterator[Block]:
-    return (part for part in network.modules() if isinstance(part, Block))
-
-
 def _share_matrices(network: Blt | ByteTransformer, mesh: DeviceMesh) -> None:
     """Share the heads and the hidden widths of the global transformer, or of the only one, among processes."""
     stack = network.global_transformer if isinstance(network, Blt) else network
@@ -79,24 +105,6 @@ def _share_matrices(network: Blt | ByteTransformer, mesh: DeviceMesh) -> None:
     plan |= {name: RowwiseParallel() for name in _ROWS}
     for block in stack.layers:
         parallelize_module(block, mesh, plan)
-
-
-def _shard(network: Blt | ByteTransformer, mesh: DeviceMesh, config: TrainConfig) -> None:
-    """Shard the parameters over replicas (FSDP2), block by block; the rest is one group."""
-    try:
-        from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
-    except ImportError as error:
-        raise ValueError(
-            f"several processes, and bfloat16, need torch 2.6 or newer, this is {torch.__version__}"
-        ) from error
-    policy = MixedPrecisionPolicy()
-    if config.dtype == "bfloat16":
-        policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
-    for block in _blocks(network):
-        fully_shard(block, mesh=mesh, mp_policy=policy)
-    fully_shard(network, mesh=mesh, mp_policy=policy)
-    if isinstance(network, Blt):
-        register_fsdp_forward_method(network, "entropy_logits")
 
 
 def _draw_all(network: nn.Module, seed: int) -> None:

@@ -1,7 +1,6 @@
 """What is trained at a step: the entropy model first, then the model whose patches it cuts."""
 
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import torch
@@ -14,11 +13,11 @@ from bytelm.blt.model import Blt
 from bytelm.blt.patching.calibrating import calibrate
 from bytelm.blt.patching.whole import patch_starts
 from bytelm.protocol import FloatArray
+from bytelm.tokens.tokenizer import Tokenizer
 from bytelm.training.config import TrainConfig
 from bytelm.training.data.rows import Batch
 from bytelm.training.networks import ByteTransformer, Loss, loss
-
-Stage = Literal["entropy", "model"]
+from bytelm.training.task import Stage
 
 SAMPLE = 32
 """Rows that a threshold is calibrated on."""
@@ -65,7 +64,13 @@ def logits_of(network: Blt | ByteTransformer, ids_RN: Tensor) -> Tensor:
     return found
 
 
-def starts_of(network: Blt, ids_RN: Tensor, first_RN: Tensor, known_RN: NDArray[np.float32] | None = None) -> Tensor:
+def starts_of(
+    network: Blt,
+    ids_RN: Tensor,
+    first_RN: Tensor,
+    known_RN: NDArray[np.float32] | None = None,
+    tokenizer: Tokenizer | None = None,
+) -> Tensor:
     """Where the patches of rows start, bool ``(R, N + 1)``; documents in a row are told apart.
 
     Args:
@@ -74,11 +79,12 @@ def starts_of(network: Blt, ids_RN: Tensor, first_RN: Tensor, known_RN: NDArray[
         first_RN: the first position of the document of each position, int64.
         known_RN: the entropies behind the ids, nats, where they were computed before; the entropy model does not run
             then.
+        tokenizer: for patching by ``"tokenizer"``.
     """
     patching = network.config.patching
     uncertain = _uncertain(network, ids_RN, first_RN, known_RN)
     found = [
-        patch_starts(patching, row, None if uncertain is None else uncertain[line])
+        patch_starts(patching, row, None if uncertain is None else uncertain[line], tokenizer=tokenizer)
         for line, row in enumerate(ids_RN.cpu().numpy())
     ]
     return torch.from_numpy(np.stack(found)).to(ids_RN.device)

@@ -59,7 +59,8 @@ def test_transformers_computes_the_same(config: StackConfig, kind: PlainKind, se
     assert isinstance(other, LlamaForCausalLM if config.window is None else MistralForCausalLM)
     ids = torch.randint(SIZE, (2, LENGTH), generator=torch.Generator().manual_seed(seed))
     with torch.no_grad():
-        assert torch.allclose(other(ids).logits, made(ids), rtol=0, atol=1e-5)
+        # In float64, as drawn networks can make more of float32's rounding.
+        assert torch.allclose(other.double()(ids).logits, made.double()(ids), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])

@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -14,23 +14,26 @@ from bytelm.blt.weights.plain_config import plain_kind
 
 
 @contextlib.contextmanager
-def whole_directory(target: Path, overwrite: bool = False) -> Iterator[Path]:
+def whole_directory(
+    target: Path, overwrite: bool = False, also: Callable[[Path], bool] | None = None
+) -> Iterator[Path]:
     """A directory to fill, which takes the place of ``target`` at the end; after an error nothing has changed.
 
     Args:
         target: a directory that is not there yet, or is empty.
         overwrite: whether it may also hold a model over bytes, which is then gone.
+        also: says of a directory whether it holds another such model than Byte Latent Transformers and plain ones.
 
     Raises:
         ValueError: something else is there.
     """
-    _check_free(target, overwrite)
+    _check_free(target, overwrite, also)
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh, old = _unused(target), _unused(target)
     try:
         fresh.mkdir()
         yield fresh
-        _check_free(target, overwrite)
+        _check_free(target, overwrite, also)
         if target.exists():
             target.rename(old)
         fresh.rename(target)
@@ -58,14 +61,14 @@ def write_json(path: Path, value: object) -> None:
         file.write(json.dumps(value, indent=2, allow_nan=False).encode("ascii") + b"\n")
 
 
-def _check_free(target: Path, overwrite: bool) -> None:
+def _check_free(target: Path, overwrite: bool, also: Callable[[Path], bool] | None) -> None:
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise ValueError(f"{target} is not a directory; name one that is not there yet")
     if not target.exists() or not any(target.iterdir()):
         return
     if not overwrite:
         raise ValueError(f"{target} is not empty; name another directory, or say that it may be overwritten")
-    if form_of(target) is None and plain_kind(target) is None:
+    if form_of(target) is None and plain_kind(target) is None and not (also is not None and also(target)):
         raise ValueError(f"{target} holds something else than a model over bytes, and is not overwritten")
 
 

@@ -4,11 +4,20 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from typing import Protocol
 
-from bytelm.training.data.rows import Batch, Rows
+from bytelm.training.data.rows import Batch
 
 
-def batches_ahead(rows: Rows, numbers: Iterable[Sequence[int]], ahead: int = 2) -> Iterator[Batch]:
+class Batches(Protocol):
+    """Rows as functions of their numbers."""
+
+    def batch(self, numbers: Sequence[int], /) -> Batch:
+        """The rows of these numbers, in this order."""
+        ...
+
+
+def batches_ahead(rows: Batches, numbers: Iterable[Sequence[int]], ahead: int = 2) -> Iterator[Batch]:
     """The batches of these rows, in order; some are made before they are asked for.
 
     There is no state but the numbers of the rows that were used: after an interruption give those that follow. The

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from bytelm.blt.weights.hub import access_hint
 from bytelm.training.data.hub import Entry, HubError, Revision

@@ -46,7 +46,7 @@ class Measuring:
         """
         shards = self._shards[part.split]
         documents = [shards.document(index) for index in range(part.first, part.first + part.documents)]
-        with _one_thread():
+        with one_thread():
             try:
                 values = self._passes.values(documents, tell)
             except torch.OutOfMemoryError as error:
@@ -69,7 +69,8 @@ class Measuring:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread here."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -56,17 +56,25 @@ class Row(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Rows as arrays with one dimension more, the rows: ``(rows, length + 1)``, then ``(rows, length)``."""
+    """Rows as arrays with one dimension more, the rows: ``(rows, length + 1)``, then ``(rows, length)``.
+
+    Attributes:
+        ids, first, weights, entropies: as in `Row`.
+        pieces: int64 ``(rows, length)``: at a BOS, the number of what begins there, -1 elsewhere; ``None`` for rows
+            of documents.
+    """
 
     ids: NDArray[np.int64]
     first: NDArray[np.int64]
     weights: NDArray[np.bool_]
     entropies: NDArray[np.float32] | None = None
+    pieces: NDArray[np.int64] | None = None
 
     def rows_of(self, some: slice) -> "Batch":
         """Some of the rows."""
         entropies = None if self.entropies is None else self.entropies[some]
-        return Batch(self.ids[some], self.first[some], self.weights[some], entropies)
+        pieces = None if self.pieces is None else self.pieces[some]
+        return Batch(self.ids[some], self.first[some], self.weights[some], entropies, pieces)
 
     def parts(self, many: int) -> "Iterator[Batch]":
         """So many equal parts, in order.
@@ -162,7 +170,7 @@ class Rows:
         Raises:
             IndexError: there is none.
         """
-        ids, first, weights, entropies = self.batch([number])
+        ids, first, weights, entropies, _ = self.batch([number])
         return Row(ids[0], first[0], weights[0], None if entropies is None else entropies[0])
 
     def batch(self, numbers: Sequence[int]) -> Batch:

@@ -12,8 +12,8 @@ from typing import Final, Protocol
 from submitit import JobEnvironment
 from submitit.helpers import DelayedSubmission
 
-from bytelm.training.config import TrainConfig
 from bytelm.training.launching.sign import JobSign, listening
+from bytelm.training.run_config import RunConfig
 from bytelm.training.stopping import SIGNALS
 
 _SECONDS: Final = 60
@@ -32,7 +32,7 @@ class Outcome(Protocol):
 class Program(Protocol):
     """Trains in this process, one of those that torchrun's variables tell of."""
 
-    def __call__(self, config: TrainConfig, device: str | None, quiet: bool, sign: JobSign, /) -> Outcome:
+    def __call__(self, config: RunConfig, device: str | None, quiet: bool, sign: JobSign, /) -> Outcome:
         """Train until the end, or until the sign of any process asks to stop, and then save."""
         ...
 
@@ -48,7 +48,7 @@ class TrainingJob:
         program: trains; a function of a module, as it is pickled by its name.
     """
 
-    config: TrainConfig
+    config: RunConfig
     device: str | None
     quiet: bool
     program: Program

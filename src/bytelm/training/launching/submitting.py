@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bytelm.training.config import TrainConfig, check_runnable
 from bytelm.training.launching.options import LocalOptions, SlurmOptions
 from bytelm.training.reporting.sinks import check_reporters
+from bytelm.training.run_config import RunConfig
 
 if TYPE_CHECKING:
     from submitit import LocalExecutor, SlurmExecutor
@@ -34,7 +34,7 @@ class Submitted:
     log: Path
 
 
-def check_launchable(config: TrainConfig, processes: int) -> None:
+def check_launchable(config: RunConfig, processes: int) -> None:
     """Check before a job waits for machines that it will have something to do on them.
 
     Raises:
@@ -45,9 +45,9 @@ def check_launchable(config: TrainConfig, processes: int) -> None:
         importlib.import_module("submitit")
     except ImportError as error:
         raise ValueError(f"launching runs needs submitit: pip install 'bytelm[slurm]' ({error})") from error
-    check_runnable(config)
+    config.check_runnable()
     check_reporters(config)
-    for name, path in (("data", config.data), ("entropy model", config.entropy_model), ("entropies", config.entropies)):
+    for name, path in config.inputs().items():
         if path and not Path(path).exists():
             raise ValueError(f"there is no {name} {path!r}; name what all machines of the job see")
     _check_shared(config, processes)
@@ -84,7 +84,7 @@ def start_here(job: "TrainingJob", options: LocalOptions) -> Submitted:
     return _submit(local_executor(folder, options), job, folder)
 
 
-def sbatch_text(config: TrainConfig, options: SlurmOptions) -> str:
+def sbatch_text(config: RunConfig, options: SlurmOptions) -> str:
     """The file that sbatch would be given; nothing is written."""
     from bytelm.training.launching.executors import SlurmAnywhere, prepare_slurm
 
@@ -93,7 +93,7 @@ def sbatch_text(config: TrainConfig, options: SlurmOptions) -> str:
     return executor.text()
 
 
-def name_of(config: TrainConfig) -> str:
+def name_of(config: RunConfig) -> str:
     """The name of the job of a run; runs in other directories have others."""
     out = Path(config.out).absolute()
     return f"bytelm-{out.name}-{zlib.crc32(str(out).encode()):08x}"
@@ -112,11 +112,11 @@ def _submit(executor: "SlurmExecutor | LocalExecutor", job: "TrainingJob", folde
     return Submitted(number, folder / f"{number}_0_log.out")
 
 
-def _folder(config: TrainConfig) -> Path:
+def _folder(config: RunConfig) -> Path:
     return Path(config.out).absolute() / LAUNCH
 
 
-def _check_shared(config: TrainConfig, processes: int) -> None:
+def _check_shared(config: RunConfig, processes: int) -> None:
     many = config.tensor_parallel
     if processes % many:
         raise ValueError(f"tensor_parallel={many} does not divide the {processes} processes of the job")

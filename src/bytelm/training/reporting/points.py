@@ -43,6 +43,7 @@ def _of_step(report: StepReport) -> Points:
         "optimizer/learning_rate": report.rate,
         "optimizer/gradient_norm": report.norm,
         "speed/bytes_per_second": report.targets / report.seconds,
+        **{f"{name}/{part}": value for name, value in report.losses.items()},
     }
     return Points(report.step, scalars, {})
 

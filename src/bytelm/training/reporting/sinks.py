@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from bytelm.training.config import TrainConfig
 from bytelm.training.metrics import METRICS, Metrics, StepReport
+from bytelm.training.run_config import RunConfig
 
 _NEEDED: Final = {"tensorboard": "torch.utils.tensorboard", "wandb": "wandb"}
 """The module that a reporter is made of."""
@@ -50,7 +50,7 @@ class Sinks:
             sink.flush()
 
 
-def check_reporters(config: TrainConfig) -> None:
+def check_reporters(config: RunConfig) -> None:
     """Check that what a run reports to is installed.
 
     Raises:
@@ -64,7 +64,7 @@ def check_reporters(config: TrainConfig) -> None:
 
 
 @contextlib.contextmanager
-def open_sinks(config: TrainConfig, out: Path, step: int) -> Iterator[Sinks]:
+def open_sinks(config: RunConfig, out: Path, step: int) -> Iterator[Sinks]:
     """All that a run tells how it goes, as long as the context lasts; for its first process.
 
     Args:
@@ -84,7 +84,7 @@ def open_sinks(config: TrainConfig, out: Path, step: int) -> Iterator[Sinks]:
         yield Sinks(sinks)
 
 
-def _open(name: str, config: TrainConfig, out: Path, step: int) -> Sink:
+def _open(name: str, config: RunConfig, out: Path, step: int) -> Sink:
     if name == "tensorboard":
         from bytelm.training.reporting.tensorboard import TensorBoard
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from bytelm.corpora.files import complete_file
-from bytelm.training.config import TrainConfig
 from bytelm.training.metrics import StepReport
 from bytelm.training.reporting.points import points_of
+from bytelm.training.run_config import RunConfig
 from bytelm.training.settings import settings_of
 
 RUN_ID: Final = "wandb-id"
@@ -35,7 +35,7 @@ class WeightsAndBiases:
         ValueError: it cannot begin, as without a key or a network.
     """
 
-    def __init__(self, config: TrainConfig, out: Path) -> None:
+    def __init__(self, config: RunConfig, out: Path) -> None:
         self._wandb: Any = importlib.import_module("wandb")
         try:
             self._run: Any = self._wandb.init(
