@@ -1,0 +1,1 @@
+"""Distillation: a byte model learns from a model over tokens, its teacher."""
