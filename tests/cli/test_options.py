@@ -16,6 +16,11 @@ SAMPLING = "--max-bytes --seed --stop --temperature --top-k --top-p --min-p"
 BLT = "--model --dtype --device"
 PATCHING = "--patching --rise --longest --newlines"
 REPORT = "--json --progress"
+RUN = (
+    "CONFIG KEY=VALUE --print-config --device --json --quiet --launch --nodes --processes-per-node --gpus-per-node"
+    " --cpus-per-task --memory --time --partition --account --qos --constraint --notice --requeues --slurm"
+    " --dry-run"
+)
 COMMANDS = {
     "generate": (
         f"PROMPT --file --chat --messages --special --echo --json --raw {CONSTRAINT} {SAMPLING} {MODEL} {ENSEMBLE}"
@@ -43,11 +48,17 @@ COMMANDS = {
         "--shard-bytes --processes --json --progress"
     ),
     "data inspect": "DIR --verify --show --json --progress",
-    "train": (
-        "CONFIG KEY=VALUE --print-config --device --json --quiet --launch --nodes --processes-per-node --gpus-per-node"
-        " --cpus-per-task --memory --time --partition --account --qos --constraint --notice --requeues --slurm"
-        " --dry-run"
+    "eval": (
+        "MODEL FILE --json --out --teacher --piece --seed --progress --tasks --include-path --limit --num-fewshot"
+        " --apply-chat-template --batch-size --dtype --device --begin --segmentation --tolerance --compile"
     ),
+    "byteify": "MODEL --out --no-suffixes --tokenizer --dtype --overwrite --json --quiet",
+    "export": "MODEL --out --dtype --overwrite --json --quiet",
+    "targets": (
+        "DATA --teacher --out --kind --length --tolerance --keep --dtype --processes --device --json --progress --quiet"
+    ),
+    "train": RUN,
+    "distill": RUN,
 }
 SAMPLING_DEFAULTS: dict[str, object] = {
     "max_bytes": 64,
@@ -59,6 +70,20 @@ SAMPLING_DEFAULTS: dict[str, object] = {
     "seed": 0,
 }
 PATCHING_DEFAULTS: dict[str, object] = dict.fromkeys(("patching", "rise", "longest", "newlines"))
+RUN_DEFAULTS: dict[str, object] = {
+    "config": "cpu-tiny",
+    "changes": [],
+    "print_config": False,
+    "device": None,
+    "json": False,
+    "quiet": False,
+    **dict.fromkeys(
+        (
+            *("launch", "nodes", "processes_per_node", "gpus_per_node", "cpus_per_task", "memory", "time"),
+            *("partition", "account", "qos", "constraint", "notice", "requeues", "slurm", "dry_run"),
+        )
+    ),
+}
 DEFAULTS: dict[str, dict[str, object]] = {
     "infill": SAMPLING_DEFAULTS
     | {
@@ -181,19 +206,51 @@ DEFAULTS: dict[str, dict[str, object]] = {
         "progress": False,
     },
     "data inspect": {"directory": "a", "verify": False, "show": 3, "json": False, "progress": False},
-    "train": {
-        "config": "cpu-tiny",
-        "changes": [],
-        "print_config": False,
-        "device": None,
+    "train": RUN_DEFAULTS,
+    "distill": RUN_DEFAULTS,
+    "eval": {
+        "model": "a",
+        "files": [],
+        "json": False,
+        "out": None,
+        "teacher": None,
+        "piece": None,
+        "seed": 0,
+        "progress": False,
+        "tasks": None,
+        "include_path": None,
+        "limit": None,
+        "num_fewshot": None,
+        "apply_chat_template": False,
+        "batch_size": None,
+        "method": "exact",
+        **dict.fromkeys(("width", "prune", "speculate")),
+    },
+    "byteify": {
+        "source": "a",
+        "out": "b",
+        "no_suffixes": False,
+        "tokenizer": "bytes",
+        "dtype": None,
+        "overwrite": False,
         "json": False,
         "quiet": False,
-        **dict.fromkeys(
-            (
-                *("launch", "nodes", "processes_per_node", "gpus_per_node", "cpus_per_task", "memory", "time"),
-                *("partition", "account", "qos", "constraint", "notice", "requeues", "slurm", "dry_run"),
-            )
-        ),
+    },
+    "export": {"source": "a", "out": "b", "dtype": None, "overwrite": False, "json": False, "quiet": False},
+    "targets": {
+        "data": "a",
+        "teacher": "b",
+        "out": "c",
+        "kind": "exact",
+        "length": 2048,
+        "tolerance": 0.01,
+        "keep": 16,
+        "dtype": "auto",
+        "processes": 1,
+        "device": None,
+        "json": False,
+        "progress": False,
+        "quiet": False,
     },
 }
 NEEDED = {
@@ -203,6 +260,11 @@ NEEDED = {
     "data prepare": ["a", "--out", "b"],
     "data inspect": ["a"],
     "train": ["cpu-tiny"],
+    "distill": ["cpu-tiny"],
+    "byteify": ["a", "--out", "b"],
+    "export": ["a", "--out", "b"],
+    "targets": ["a", "--teacher", "b", "--out", "c"],
+    "eval": ["a"],
 }
 """What commands cannot be without."""
 

@@ -10,7 +10,24 @@ import os
 import sys
 from collections.abc import Sequence
 
-from bytelm.cli import audit, blt, check, data, demo, generate, infill, next_byte, plot, score, train
+from bytelm.cli import (
+    audit,
+    blt,
+    byteify,
+    check,
+    data,
+    demo,
+    distill,
+    evaluate,
+    export,
+    generate,
+    infill,
+    next_byte,
+    plot,
+    score,
+    targets,
+    train,
+)
 from bytelm.cli.commands import Parser, add_command
 
 MISTAKE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
@@ -32,7 +49,22 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
-    for command in (generate, infill, score, next_byte, plot, demo, check, audit, train):
+    for command in (
+        generate,
+        infill,
+        score,
+        next_byte,
+        plot,
+        demo,
+        check,
+        audit,
+        evaluate,
+        train,
+        distill,
+        targets,
+        byteify,
+        export,
+    ):
         add_command(commands, command)
     blt.add_commands(commands)
     data.add_commands(commands)

@@ -1,0 +1,1 @@
+"""How good byte models are: on texts, beside a teacher, and on the tasks of lm-eval-harness."""
