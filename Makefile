@@ -12,10 +12,10 @@ test demo: export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo train-demo test lint format bench clean
+.PHONY: help setup demo train-demo distill-demo test lint format bench clean
 
 help: ## Print the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv and install bytelm into it, editable, with the tools of its developers
 
@@ -34,6 +34,9 @@ demo: setup ## Show what bytelm does, with the small model that comes with it
 
 train-demo: setup ## Train three small models for equal FLOPs, and say which wins (a quarter of an hour)
 	@$(BIN)/python scripts/train_demo.py
+
+distill-demo: setup ## Teach a byte model by four losses for equal times, and say which wins (a quarter of an hour)
+	@$(BIN)/python scripts/distill_demo.py
 
 test: lint ## Run the linters, then the tests
 	$(BIN)/python -m pytest -n $(WORKERS)
