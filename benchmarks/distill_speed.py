@@ -246,7 +246,7 @@ def settle() -> None:
 
 
 def markdown(result: Json) -> Iterator[str]:
-    """The table of docs/distillation.md."""
+    """The table of docs/byteification.md."""
     yield "| loss | seconds a step | bytes/s | beside path |"
     yield "|---|---|---|---|"
     for name, way in result["ways"].items():

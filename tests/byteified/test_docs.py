@@ -121,6 +121,30 @@ def test_defaults_are_those_of_the_settings() -> None:
     assert all(f"`{name}`" in PAGE for name in PRESETS)
 
 
+def test_the_tables_are_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    from distilling_demo.words import markdown, verdict
+
+    from distill_speed import markdown as table_of_steps  # type: ignore[import-not-found]
+
+    demo, speed = (json.loads((ROOT / "benchmarks" / f"distill_{name}.json").read_text()) for name in ("demo", "speed"))
+    outcome, steps = list(markdown(demo)), list(table_of_steps(speed))
+    assert len(outcome) == 6
+    assert len(steps) >= 7
+    assert "\n".join(outcome) in PAGE
+    assert verdict(demo) in " ".join(PAGE.split())
+    assert "\n".join(steps) in PAGE
+    paragraph = README[README.index("`make distill-demo` teaches") : README.index("**Prompts with special tokens**")]
+    for loss in demo["losses"].values():
+        assert f"{loss['mean']['at_steps']['bits_per_byte']:.3f}" in paragraph
+        assert f"{loss['mean']['at_seconds']['bits_per_byte']:.3f}" in paragraph
+    assert f"{speed['over_path']['exact']['median']:.2f} times one along the path" in paragraph
+    exact, path = (
+        sum(one["seconds_per_step"] for one in demo["losses"][name]["seeds"].values()) for name in ("exact", "path")
+    )
+    assert f"take {exact / path:.2f} times those along the path" in PAGE
+
+
 def indented(begin: str) -> list[str]:
     """The commands in indented blocks, from the first one that begins so on."""
     found = re.findall(r"^ {4}bytelm (.+)$", PAGE, flags=re.MULTILINE)
