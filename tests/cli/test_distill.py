@@ -68,8 +68,16 @@ def test_the_configuration(capsysbinary: Capture, tmp_path: Path) -> None:
 def test_a_signal(student: Path, tmp_path: Path) -> None:
     """It saves and leaves with 0; the same command goes on."""
     own = changes(tmp_path, student, "steps=100000", "sample_every=1", "losses=sft")
+    step = stopped_at(own, "writes:")
+    assert (tmp_path / "run" / "checkpoints" / f"{step:08d}" / "state.json").is_file()
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+    assert stopped_at(own, f"goes on behind step {step}\n") > step
+
+
+def stopped_at(command: list[str], awaited: str) -> int:
+    """The step behind which it says that it stopped, of a signal sent when it has shown something."""
     with subprocess.Popen(
-        [sys.executable, "-m", "bytelm", *own, "--device", "cpu"],
+        [sys.executable, "-m", "bytelm", *command, "--device", "cpu"],
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -77,14 +85,12 @@ def test_a_signal(student: Path, tmp_path: Path) -> None:
         start_new_session=True,
     ) as process:
         assert process.stderr is not None
-        while "writes:" not in process.stderr.readline():
+        while awaited not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
-    step = int(out.split("stopped behind step ")[1].split(";")[0].replace(",", ""))
-    assert (tmp_path / "run" / "checkpoints" / f"{step:08d}" / "state.json").is_file()
-    assert not (tmp_path / "run" / "model.safetensors").exists()
+    return int(out.split("stopped behind step ")[1].split(";")[0].replace(",", ""))
 
 
 @pytest.mark.parametrize(

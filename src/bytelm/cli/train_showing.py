@@ -28,7 +28,10 @@ class Showing:
 
     def step(self, report: "StepReport") -> None:
         self._mean = report.bits_per_byte if self._first is None else 0.95 * self._mean + 0.05 * report.bits_per_byte
-        self._first = report.step - 1 if self._first is None else self._first
+        if self._first is None:
+            self._first = report.step - 1
+            if self._first:
+                self._say(f"goes on behind step {self._first:,}")
         self._line.show(lambda now: self._text(report))
 
     def validation(self, step: int, found: Mapping[str, float]) -> None:

@@ -135,7 +135,7 @@ def test_all_or_nothing(tmp_path: Path) -> None:
 def test_what_may_be_overwritten(tmp_path: Path) -> None:
     """Either kind of model takes the place of the other, and of nothing else."""
     directory, tensors = saved(tmp_path), network(FULL).state_dict()
-    with pytest.raises(ValueError, match="model is not empty; name another directory, or say that it may be over"):
+    with pytest.raises(ValueError, match="model is not empty; name another directory, or give overwrite=True"):
         save_transformer(directory, "byte-llama", FULL, tensors)
     save_transformer(directory, "byte-llama", FULL, tensors, overwrite=True)
     assert plain_kind(directory) == "byte-llama"

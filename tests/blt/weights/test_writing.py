@@ -101,7 +101,7 @@ def test_a_directory_that_is_taken(tmp_path: Path) -> None:
     target = tmp_path / "ours"
     target.mkdir()
     save_directory(target, released(), tensors)
-    with pytest.raises(ValueError, match="ours is not empty; name another directory, or say that it may be overwr"):
+    with pytest.raises(ValueError, match="ours is not empty; name another directory, or give overwrite=True"):
         save_directory(target, released(), tensors)
     other = drawn_tensors(released(), seed=1)
     save_meta(target, released(), other, overwrite=True)

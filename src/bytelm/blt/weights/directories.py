@@ -67,7 +67,7 @@ def _check_free(target: Path, overwrite: bool, also: Callable[[Path], bool] | No
     if not target.exists() or not any(target.iterdir()):
         return
     if not overwrite:
-        raise ValueError(f"{target} is not empty; name another directory, or say that it may be overwritten")
+        raise ValueError(f"{target} is not empty; name another directory, or give overwrite=True (--overwrite)")
     if form_of(target) is None and plain_kind(target) is None and not (also is not None and also(target)):
         raise ValueError(f"{target} holds something else than a model over bytes, and is not overwritten")
 
