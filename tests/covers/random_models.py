@@ -92,9 +92,14 @@ def table(size: int, seed: int, concentration: float, impossible: frozenset[int]
 
 @st.composite
 def spellings(draw: st.DrawFn) -> list[bytes]:
-    """Token bytes by id: nested tokens, equal ones, ones without bytes."""
+    """Token bytes by id: nested tokens, equal ones, ones without bytes.
+
+    No more than two tokens are equal: under a rule of pairs every segmentation may be a head, and seven tokens ``a``
+    would make seven times as many of them with every byte. So the segmentations of n bytes are at most about 3^n.
+    """
     spelled = [bytes([byte]) for byte in BYTES]
-    spelled += draw(st.lists(st.text("ab", min_size=1, max_size=4).map(str.encode), max_size=8))
+    spelled += draw(st.lists(st.text("ab", min_size=2, max_size=4).map(str.encode), max_size=6, unique=True))
+    spelled += draw(st.lists(st.sampled_from(spelled), max_size=4, unique=True))
     return draw(st.permutations([*spelled, *[b""] * draw(st.integers(0, 3))]))
 
 
