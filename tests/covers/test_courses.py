@@ -46,17 +46,17 @@ def read_in_turns(streams: list[Iterator[int]], turns: list[int], most: int) -> 
 @settings(max_examples=40)
 @given(
     case=cases(pairs=True),
-    prompts=st.lists(texts(3), min_size=1, max_size=4),
+    prompts=st.lists(texts(4), min_size=1, max_size=4),
     turns=st.lists(st.integers(0, 3), max_size=12),
 )
 def test_every_text_is_as_if_it_were_alone(kind: str, case: Case, prompts: list[bytes], turns: list[int]) -> None:
     assume(all(total(joint_of(case, prompt)) > -np.inf for prompt in prompts))
     alone = [
-        list(islice(case.model(1e-6).symbols([prompt], KINDS[kind], [rng], 4)[0], 4))
+        list(islice(case.model(1e-6).symbols([prompt], KINDS[kind], [rng], 5)[0], 5))
         for prompt, rng in zip(prompts, rngs(len(prompts)), strict=True)
     ]
-    together = case.model(1e-6).symbols(prompts, KINDS[kind], rngs(len(prompts)), 4)
-    assert read_in_turns(together, turns, 4) == alone
+    together = case.model(1e-6).symbols(prompts, KINDS[kind], rngs(len(prompts)), 5)
+    assert read_in_turns(together, turns, 5) == alone
 
 
 @pytest.mark.parametrize("kind", KINDS)
